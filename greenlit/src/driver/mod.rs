@@ -1,0 +1,169 @@
+//! The face that the databases share. Everything above it is written once; everything below it knows one database.
+//!
+//! A connection's `Drop` keeps the promise on which the laws of cancellation rest: whatever state it is dropped in, the
+//! next borrower gets a clean connection or a new one.
+
+mod postgres;
+mod postgres_value;
+mod sqlite;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::{Config, Error, Result, Value, row::Answer};
+
+/// Which database a [`Db`](crate::Db) speaks to, for the rare statement that must differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// SQLite, embedded.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begin {
+    pub(crate) access: Access,
+    pub(crate) serializable: bool,
+}
+
+/// A command about a savepoint; the number is its depth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Savepoint {
+    Open(usize),
+    Release(usize),
+    RollBackTo(usize),
+}
+
+impl Savepoint {
+    /// The command in SQL. Rolling back releases as well, so that the stack of savepoints does not grow.
+    fn sql(self) -> String {
+        match self {
+            Savepoint::Open(n) => format!("SAVEPOINT s{n}"),
+            Savepoint::Release(n) => format!("RELEASE SAVEPOINT s{n}"),
+            Savepoint::RollBackTo(n) => format!("ROLLBACK TO SAVEPOINT s{n}; RELEASE SAVEPOINT s{n}"),
+        }
+    }
+}
+
+/// Counters of what happened to connections, for tests and metrics. Read them with [`Db::stats`](crate::Db::stats).
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) opened: AtomicU64,
+    pub(crate) discarded: AtomicU64,
+    pub(crate) cancelled: AtomicU64,
+    pub(crate) rolled_back: AtomicU64,
+    pub(crate) warnings: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+pub(crate) enum Pool {
+    Sqlite(sqlite::Pool),
+    Postgres(postgres::Pool),
+}
+
+/// A connection on loan.
+pub(crate) enum Conn {
+    Sqlite(sqlite::Conn),
+    Postgres(postgres::Conn),
+}
+
+impl Pool {
+    /// Opens the database that the URL names and makes sure that it answers.
+    pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => sqlite::Pool::open(url, config).await.map(Pool::Sqlite),
+            "postgres" | "postgresql" => postgres::Pool::open(url, config).await.map(Pool::Postgres),
+            _ => Err(Error::Config("the database's URL begins with sqlite: or postgres:".to_owned())),
+        }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Pool::Sqlite(_) => Dialect::Sqlite,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        match self {
+            Pool::Sqlite(pool) => pool.counters(),
+            Pool::Postgres(pool) => pool.counters(),
+        }
+    }
+
+    pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {
+        match self {
+            Pool::Sqlite(pool) => pool.acquire(access).await.map(Conn::Sqlite),
+            Pool::Postgres(pool) => pool.acquire().await.map(Conn::Postgres),
+        }
+    }
+}
+
+/// Calls the same method on whichever connection this is.
+macro_rules! each {
+    ($self:expr, $conn:ident => $call:expr) => {
+        match $self {
+            Conn::Sqlite($conn) => $call,
+            Conn::Postgres($conn) => $call,
+        }
+    };
+}
+
+impl Conn {
+    pub(crate) async fn begin(&mut self, begin: Begin) -> Result<()> {
+        each!(self, conn => conn.begin(begin).await)
+    }
+
+    /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
+    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        each!(self, conn => conn.run(sql, args).await)
+    }
+
+    /// Runs one INSERT of one row and brings back the id that the database made.
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
+        each!(self, conn => conn.insert(sql, args).await)
+    }
+
+    /// Parses and plans a statement without running it.
+    pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
+        each!(self, conn => conn.prepare(sql).await)
+    }
+
+    /// Runs a script of several statements without arguments: migrations and savepoints.
+    pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
+        each!(self, conn => conn.script(sql).await)
+    }
+
+    pub(crate) async fn savepoint(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.script(savepoint.sql()).await
+    }
+
+    /// Commits. `Ok` means that the database acknowledged a commit; an error of class `Lost` that nobody knows; any
+    /// other error that nothing was committed.
+    pub(crate) async fn commit(&mut self) -> Result<()> {
+        each!(self, conn => conn.commit().await)
+    }
+
+    pub(crate) async fn rollback(&mut self) -> Result<()> {
+        each!(self, conn => conn.rollback().await)
+    }
+
+    /// Whether the database ended the transaction by itself, so that a further statement would commit on its own.
+    pub(crate) fn transaction_ended(&self) -> bool {
+        each!(self, conn => conn.transaction_ended())
+    }
+}

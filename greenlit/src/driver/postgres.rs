@@ -1,0 +1,395 @@
+//! PostgreSQL by tokio-postgres.
+//!
+//! A connection goes back to the pool only when it is proven clean: no statement in flight and no transaction open.
+//! One that was ever sent a cancel request is never used again, since the request may arrive late.
+
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::TryStreamExt;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_postgres::{
+    AsyncMessage, CancelToken, Client, NoTls, Row, SimpleQueryMessage, Statement,
+    error::{DbError, SqlState},
+};
+
+use super::{
+    Begin, Counters,
+    postgres_value::{Column, Param},
+};
+use crate::{Class, Config, Error, Result, Value, row::Answer, sql};
+
+/// How long cleaning up after a dropped session may take before its connection is given up.
+const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
+/// How many prepared statements a connection remembers.
+const STATEMENTS: usize = 512;
+/// How many cancel requests are on their way at once: each is a connection of its own.
+const CANCELS: usize = 4;
+
+pub(crate) struct Pool {
+    shelf: Arc<Shelf>,
+}
+
+struct Shelf {
+    config: tokio_postgres::Config,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    cancels: Semaphore,
+    counters: Arc<Counters>,
+}
+
+/// A connection with what was prepared on it.
+struct Connection {
+    client: Client,
+    cancel: CancelToken,
+    statements: HashMap<Box<str>, Prepared>,
+    inserts: HashMap<Box<str>, Prepared>,
+}
+
+#[derive(Clone)]
+struct Prepared {
+    statement: Statement,
+    columns: Arc<[Box<str>]>,
+}
+
+impl Pool {
+    pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+        let mut pg: tokio_postgres::Config =
+            url.parse().map_err(|e| Error::Config(format!("the database's URL cannot be read: {e}")))?;
+        // Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so.
+        let options = pg.get_options().unwrap_or_default();
+        pg.options(format!("{options} -c default_transaction_read_only=on").trim_start().to_owned());
+        if pg.get_application_name().is_none() {
+            pg.application_name("greenlit");
+        }
+        if pg.get_connect_timeout().is_none() {
+            pg.connect_timeout(Duration::from_secs(5));
+        }
+        let shelf = Shelf {
+            config: pg,
+            idle: Mutex::default(),
+            permits: Arc::new(Semaphore::new(config.connections.max(1))),
+            cancels: Semaphore::new(CANCELS),
+            counters: Arc::default(),
+        };
+        let pool = Pool { shelf: Arc::new(shelf) };
+        drop(pool.acquire().await?);
+        Ok(pool)
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shelf.counters
+    }
+
+    pub(crate) async fn acquire(&self) -> Result<Conn> {
+        let shelf = self.shelf.clone();
+        let permit = shelf.permits.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| Error::lost("the pool was closed"))?;
+        let idle = loop {
+            let connection = lock(&shelf.idle).pop();
+            match connection {
+                Some(c) if c.client.is_closed() => Counters::add(&shelf.counters.discarded),
+                other => break other,
+            }
+        };
+        let connection = match idle {
+            Some(connection) => connection,
+            None => shelf.connect().await?,
+        };
+        Ok(Conn { connection: Some(connection), permit: Some(permit), shelf, in_flight: false, open: false })
+    }
+}
+
+impl Shelf {
+    async fn connect(&self) -> Result<Connection> {
+        let (client, mut driver) = self.config.connect(NoTls).await.map_err(|e| error(&e))?;
+        let counters = self.counters.clone();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|cx| driver.poll_message(cx)).await {
+                if let AsyncMessage::Notice(notice) = message {
+                    note(&counters, &notice);
+                }
+            }
+        });
+        Counters::add(&self.counters.opened);
+        Ok(Connection { cancel: client.cancel_token(), client, statements: HashMap::new(), inserts: HashMap::new() })
+    }
+}
+
+fn note(counters: &Counters, notice: &DbError) {
+    // Rolling back after a refused COMMIT finds no transaction: expected, and not worth a line.
+    if notice.severity() == "WARNING" && *notice.code() != SqlState::NO_ACTIVE_SQL_TRANSACTION {
+        Counters::add(&counters.warnings);
+        tracing::warn!(code = notice.code().code(), "the database warns: {}", notice.message());
+    }
+}
+
+/// A connection on loan.
+pub(crate) struct Conn {
+    connection: Option<Connection>,
+    permit: Option<OwnedSemaphorePermit>,
+    shelf: Arc<Shelf>,
+    /// A statement was sent and its end was not seen.
+    in_flight: bool,
+    /// A transaction may be open.
+    open: bool,
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        let (shelf, permit, in_flight) = (self.shelf.clone(), self.permit.take(), self.in_flight);
+        if connection.client.is_closed() {
+            Counters::add(&shelf.counters.discarded);
+            return;
+        }
+        if !in_flight && !self.open {
+            lock(&shelf.idle).push(connection);
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            Counters::add(&shelf.counters.discarded);
+            return;
+        };
+        runtime.spawn(async move {
+            let clean = !in_flight && {
+                let rolled_back = timeout(CLEAN_UP_PATIENCE, connection.client.batch_execute("ROLLBACK")).await;
+                matches!(rolled_back, Ok(Ok(())))
+            };
+            if clean {
+                Counters::add(&shelf.counters.rolled_back);
+                lock(&shelf.idle).push(connection);
+            } else {
+                stop(&shelf, &mut connection).await;
+                Counters::add(&shelf.counters.discarded);
+                drop(connection);
+            }
+            // Only now, so that the server never has more connections of ours than were agreed.
+            drop(permit);
+        });
+    }
+}
+
+/// Stops what the connection is doing at the server, which would go on with it otherwise.
+async fn stop(shelf: &Shelf, connection: &mut Connection) {
+    let Ok(_turn) = shelf.cancels.acquire().await else { return };
+    Counters::add(&shelf.counters.cancelled);
+    let _ = timeout(CLEAN_UP_PATIENCE, connection.cancel.cancel_query(NoTls)).await;
+}
+
+impl Conn {
+    fn connection(&mut self) -> Result<&mut Connection> {
+        self.connection.as_mut().ok_or_else(|| Error::lost("the connection is gone"))
+    }
+
+    pub(crate) async fn begin(&mut self, begin: Begin) -> Result<()> {
+        let sql = match (begin.access, begin.serializable) {
+            (super::Access::Write, false) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+            (super::Access::Write, true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+            // One snapshot for the whole session.
+            (super::Access::Read, false) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            (super::Access::Read, true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY",
+        };
+        self.open = true;
+        self.batch(sql).await
+    }
+
+    async fn batch(&mut self, sql: &str) -> Result<()> {
+        self.in_flight = true;
+        let result = self.connection()?.client.batch_execute(sql).await;
+        self.settle(&result);
+        result.map_err(|e| error(&e))
+    }
+
+    /// A statement's end was seen, unless the connection broke.
+    fn settle<T>(&mut self, result: &Result<T, tokio_postgres::Error>) {
+        self.in_flight = match result {
+            Ok(_) => false,
+            Err(e) => matches!(error(e).class(), Class::Lost),
+        };
+    }
+
+    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        self.query(sql, false, &args).await
+    }
+
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
+        let answer = self.query(sql, true, &args).await?;
+        match answer.rows.first().and_then(|row| row.first()) {
+            Some(Value::Int(id)) => Ok(*id),
+            Some(_) => Err(Error::Decode("column id is not an integer".to_owned())),
+            None => Err(Error::NotFound),
+        }
+    }
+
+    async fn query(&mut self, sql: &str, returning: bool, args: &[Value]) -> Result<Answer> {
+        self.in_flight = true;
+        let prepared = self.connection()?.prepared(sql, returning).await;
+        self.settle(&prepared);
+        let prepared = prepared.map_err(|e| error(&e))?;
+        let (wanted, given) = (prepared.statement.params().len(), args.len());
+        if wanted != given {
+            return Err(Error::Encode(format!("{wanted} arguments are wanted, {given} were given: {sql}")));
+        }
+        self.in_flight = true;
+        let rows = self.connection()?.rows(&prepared.statement, args).await;
+        self.settle(&rows);
+        let (rows, affected) = rows.map_err(|e| self.explain(&e))?;
+        let rows = rows.iter().map(values).collect::<Result<_>>()?;
+        Ok(Answer { columns: prepared.columns, rows, affected })
+    }
+
+    /// A plan that was made before a table changed is refused once; the next try plans anew.
+    fn explain(&mut self, e: &tokio_postgres::Error) -> Error {
+        let stale = e.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) && e.to_string().contains("cached plan");
+        if !stale {
+            return error(e);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.statements.clear();
+            connection.inserts.clear();
+        }
+        Error::database(Class::Retry, Some(SqlState::FEATURE_NOT_SUPPORTED.code().to_owned()), e.to_string())
+    }
+
+    pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
+        self.in_flight = true;
+        let result = self.connection()?.client.prepare(&sql::numbered(sql)).await;
+        self.settle(&result);
+        result.map(drop).map_err(|e| error(&e))
+    }
+
+    pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
+        self.batch(&sql).await
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<()> {
+        self.in_flight = true;
+        // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which tokio-postgres does not show. In a
+        // failed transaction the SELECT is refused, and with it the whole message: an answer is the answer of a commit.
+        let result = self.connection()?.client.simple_query("SELECT 1; COMMIT").await;
+        self.settle(&result);
+        match result {
+            Ok(messages) if messages.iter().any(|m| matches!(m, SimpleQueryMessage::Row(_))) => {
+                self.open = false;
+                Ok(())
+            }
+            Ok(_) => Err(Error::lost("COMMIT was answered with something else")),
+            Err(e) => Err(error(&e)),
+        }
+    }
+
+    pub(crate) async fn rollback(&mut self) -> Result<()> {
+        self.batch("ROLLBACK").await?;
+        self.open = false;
+        Ok(())
+    }
+
+    pub(crate) fn transaction_ended(&self) -> bool {
+        false // an error leaves PostgreSQL's transaction failed but open, and the scope is poisoned by then
+    }
+}
+
+impl Connection {
+    /// All rows, so that no error can hide behind an unread one, and how many were affected.
+    async fn rows(&self, statement: &Statement, args: &[Value]) -> Result<(Vec<Row>, u64), tokio_postgres::Error> {
+        let mut stream = std::pin::pin!(self.client.query_raw(statement, args.iter().map(Param)).await?);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.try_next().await? {
+            rows.push(row);
+        }
+        Ok((rows, stream.rows_affected().unwrap_or_default()))
+    }
+
+    async fn prepared(&mut self, sql: &str, returning: bool) -> Result<Prepared, tokio_postgres::Error> {
+        let cache = if returning { &mut self.inserts } else { &mut self.statements };
+        if let Some(prepared) = cache.get(sql) {
+            return Ok(prepared.clone());
+        }
+        let mut text = sql::numbered(sql);
+        if returning {
+            text.push_str(" returning id");
+        }
+        let statement = self.client.prepare(&text).await?;
+        let columns = statement.columns().iter().map(|c| Box::from(c.name())).collect();
+        let prepared = Prepared { statement, columns };
+        if cache.len() >= STATEMENTS {
+            cache.clear();
+        }
+        cache.insert(sql.into(), prepared.clone());
+        Ok(prepared)
+    }
+}
+
+fn values(row: &Row) -> Result<Vec<Value>> {
+    let value = |i| match row.try_get::<_, Column>(i) {
+        Ok(column) => Ok(column.0),
+        Err(e) => Err(Error::Decode(std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string))),
+    };
+    (0..row.len()).map(value).collect()
+}
+
+/// The error with its class. SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn error(e: &tokio_postgres::Error) -> Error {
+    let Some(db) = e.as_db_error() else {
+        // Without an answer of the server: either an argument could not be sent, or the connection broke.
+        let source = std::error::Error::source(e);
+        return match source.and_then(|s| s.downcast_ref::<super::postgres_value::Unfit>()) {
+            Some(unfit) => Error::Encode(unfit.to_string()),
+            None => Error::lost(e.to_string()),
+        };
+    };
+    let name = || db.constraint().unwrap_or_default().into();
+    let code = db.code().code();
+    let class = match code {
+        "23505" => Class::Unique(name()),
+        "23503" => Class::ForeignKey(Some(name())),
+        // serialization failure, deadlock, lock not available
+        "40001" | "40P01" | "55P03" => Class::Retry,
+        // shut down, crash, starting up, idle limits, too many connections; 08: connection exceptions
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300" => Class::Lost,
+        _ if code.starts_with("08") => Class::Lost,
+        _ => Class::Other,
+    };
+    Error::database(class, Some(code.to_owned()), db.message())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing panics while it is held, and a list of connections is valid at any point.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_postgres::types::Type;
+
+    use crate::driver::Access;
+
+    /// Law 24, one floor below its test in tests/laws: even if a failed statement went unnoticed, COMMIT tells.
+    #[tokio::test]
+    async fn commit_of_a_failed_transaction_is_no_commit() -> Result<()> {
+        let url = std::env::var("GREENLIT_TEST_POSTGRES").expect("scripts/test starts a PostgreSQL and names it");
+        let pool = Pool::open(&url, &Config::default()).await?;
+        let mut conn = pool.acquire().await?;
+        let write = Begin { access: Access::Write, serializable: false };
+        conn.begin(write).await?;
+        assert!(conn.script("select 1 / 0".to_owned()).await.is_err());
+        let refused = conn.commit().await;
+        assert!(matches!(&refused, Err(Error::Database(e)) if e.code.as_deref() == Some("25P02")), "{refused:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn types_that_are_not_read_are_named() {
+        let unread = Column::read(&Type::POINT, &[]);
+        assert!(unread.is_err_and(|e| e.to_string().contains("point")));
+    }
+}

@@ -1,0 +1,390 @@
+//! SQLite by rusqlite: one writer and several readers on one file in WAL mode.
+//!
+//! A statement runs on a thread of tokio's blocking pool and takes the connection along by value. If the statement's
+//! future is dropped meanwhile, the connection comes home by itself: the thread drops the lease, whose `Drop` rolls back.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, types::ValueRef};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Access, Begin, Counters};
+use crate::{Class, Config, Error, Result, Value, row::Answer};
+
+/// How many virtual-machine steps pass between two looks at whether the statement was given up.
+const STEPS_BETWEEN_LOOKS: i32 = 1_000;
+/// How long a COMMIT that another process holds up is repeated.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Pool {
+    writer: Arc<Shelf>,
+    readers: Arc<Shelf>,
+    counters: Arc<Counters>,
+}
+
+/// Where connections of one kind wait for a borrower. Permits and connections are counted apart: a permit without a
+/// connection means that one is to be opened.
+struct Shelf {
+    file: PathBuf,
+    access: Access,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+impl Pool {
+    pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+        let file = file_of(url)?;
+        let counters = Arc::new(Counters::default());
+        let shelf = |access, connections| {
+            Arc::new(Shelf {
+                file: file.clone(),
+                access,
+                idle: Mutex::default(),
+                permits: Arc::new(Semaphore::new(connections)),
+                counters: counters.clone(),
+            })
+        };
+        let pool = Pool {
+            writer: shelf(Access::Write, 1),
+            readers: shelf(Access::Read, config.connections.max(1)),
+            counters: counters.clone(),
+        };
+        // The writer creates the file and switches it to WAL, which readers cannot.
+        drop(pool.acquire(Access::Write).await?);
+        drop(pool.acquire(Access::Read).await?);
+        Ok(pool)
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {
+        let shelf = match access {
+            Access::Read => &self.readers,
+            Access::Write => &self.writer,
+        };
+        let permit = shelf.permits.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| Error::lost("the pool was closed"))?;
+        let idle = lock(&shelf.idle).pop();
+        let lease = Lease { connection: idle, permit: Some(permit), shelf: shelf.clone() };
+        let mut conn = Conn { lease: Some(lease), ended: false };
+        if conn.lease.as_ref().is_some_and(|l| l.connection.is_none()) {
+            conn.open().await?;
+        }
+        Ok(conn)
+    }
+}
+
+fn file_of(url: &str) -> Result<PathBuf> {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Err(Error::Config("sqlite: needs the path of a file, as in sqlite:data/board.db".to_owned()));
+    }
+    Ok(Path::new(path).to_owned())
+}
+
+impl Shelf {
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        if self.access == Access::Write {
+            flags |= OpenFlags::SQLITE_OPEN_CREATE;
+        }
+        #[allow(clippy::disallowed_methods)] // the one place where raw connections are made
+        let connection = Connection::open_with_flags(&self.file, flags)?;
+        // While opening, another process may switch the file to WAL. Afterwards nothing sleeps inside SQLite: it could
+        // not be cancelled there.
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.set_prepared_statement_cache_capacity(256);
+        match self.access {
+            Access::Write => connection
+                .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?,
+            Access::Read => connection.execute_batch("PRAGMA query_only = ON; PRAGMA foreign_keys = ON")?,
+        }
+        connection.busy_timeout(Duration::ZERO)?;
+        Counters::add(&self.counters.opened);
+        Ok(connection)
+    }
+}
+
+/// A connection on loan, with the right to it. Dropping it rolls back what is open and puts it on its shelf.
+struct Lease {
+    connection: Option<Connection>,
+    permit: Option<OwnedSemaphorePermit>,
+    shelf: Arc<Shelf>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if connection.is_autocommit() {
+            lock(&self.shelf.idle).push(connection);
+            return;
+        }
+        let (shelf, permit) = (self.shelf.clone(), self.permit.take());
+        let roll_back = move || {
+            // The last statement's handler may say that it was given up; the rollback is not.
+            let _ = connection.progress_handler(0, None::<fn() -> bool>);
+            if connection.execute_batch("ROLLBACK").is_ok() || connection.is_autocommit() {
+                Counters::add(&shelf.counters.rolled_back);
+                lock(&shelf.idle).push(connection);
+            } else {
+                Counters::add(&shelf.counters.discarded);
+            }
+            drop(permit);
+        };
+        // A rollback may touch the disk, so not on a worker of the runtime.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(roll_back)),
+            Err(_) => roll_back(),
+        }
+    }
+}
+
+/// Tells the thread that nobody waits for its statement any more.
+struct GiveUp(Arc<AtomicBool>);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+pub(crate) struct Conn {
+    /// Absent while a statement runs on a thread, and for good if its future was dropped.
+    lease: Option<Lease>,
+    ended: bool,
+}
+
+impl Conn {
+    /// Runs `work` with the connection on a thread that may block.
+    async fn on_thread<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let lost = || Error::lost("the connection was lost to a dropped statement");
+        let mut lease = self.lease.take().ok_or_else(lost)?;
+        let given_up = Arc::new(AtomicBool::new(false));
+        let _give_up = GiveUp(given_up.clone());
+        let task = tokio::task::spawn_blocking(move || {
+            let result = match &mut lease.connection {
+                Some(connection) => connection
+                    .progress_handler(STEPS_BETWEEN_LOOKS, Some(move || given_up.load(Relaxed)))
+                    .map_err(|e| error(&e, None))
+                    .and_then(|()| work(connection)),
+                None => Err(lost()),
+            };
+            (lease, result)
+        });
+        let (lease, result) = task.await.map_err(|e| Error::lost(e.to_string()))?;
+        self.lease = Some(lease);
+        result
+    }
+
+    async fn open(&mut self) -> Result<()> {
+        let lost = || Error::lost("the connection was lost to a dropped statement");
+        let mut lease = self.lease.take().ok_or_else(lost)?;
+        let task = tokio::task::spawn_blocking(move || {
+            let opened = lease.shelf.open();
+            let result = opened
+                .map(|connection| lease.connection = Some(connection))
+                .map_err(|e| Error::Config(format!("cannot open the database {}: {e}", lease.shelf.file.display())));
+            (lease, result)
+        });
+        let (lease, result) = task.await.map_err(|e| Error::lost(e.to_string()))?;
+        self.lease = Some(lease);
+        result
+    }
+
+    pub(crate) async fn begin(&mut self, begin: Begin) -> Result<()> {
+        let sql = match begin.access {
+            Access::Read => "BEGIN DEFERRED",
+            // A deferred transaction that comes to write later fails at once if another wrote meanwhile.
+            Access::Write => "BEGIN IMMEDIATE",
+        };
+        // Only another process can be in the way: inside this one the permit is the lock. The caller's deadline ends it.
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let begun = self.on_thread(move |c| c.execute_batch(sql).map_err(|e| error(&e, None))).await;
+            match begun {
+                Err(e) if e.class() == Class::Retry => tokio::time::sleep(pause).await,
+                begun => return begun,
+            }
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        let sql = sql.to_owned();
+        let inside = self.is_open();
+        let (ended, result) = self
+            .on_thread(move |c| {
+                let result = run(c, &sql, args).map_err(|e| error(&e, Some(c)));
+                Ok((inside && c.is_autocommit(), result))
+            })
+            .await?;
+        self.ended |= ended;
+        result
+    }
+
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
+        let sql = sql.to_owned();
+        let inside = self.is_open();
+        let (ended, result) = self
+            .on_thread(move |c| {
+                let result = match run(c, &sql, args) {
+                    Ok(answer) if answer.affected == 0 => Err(Error::NotFound),
+                    Ok(_) => Ok(c.last_insert_rowid()),
+                    Err(e) => Err(error(&e, Some(c))),
+                };
+                Ok((inside && c.is_autocommit(), result))
+            })
+            .await?;
+        self.ended |= ended;
+        result
+    }
+
+    pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
+        let sql = sql.to_owned();
+        self.on_thread(move |c| c.prepare(&sql).map(drop).map_err(|e| error(&e, None))).await
+    }
+
+    pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
+        self.on_thread(move |c| c.execute_batch(&sql).map_err(|e| error(&e, Some(c)))).await
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<()> {
+        let patience = tokio::time::Instant::now() + COMMIT_PATIENCE;
+        loop {
+            // BUSY at COMMIT leaves the transaction as it was: the same COMMIT is repeated, not the work.
+            match self.script("COMMIT".to_owned()).await {
+                Err(e) if e.class() == Class::Retry && tokio::time::Instant::now() < patience => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    pub(crate) async fn rollback(&mut self) -> Result<()> {
+        self.on_thread(|c| {
+            if c.is_autocommit() {
+                return Ok(());
+            }
+            c.execute_batch("ROLLBACK").map_err(|e| error(&e, None))
+        })
+        .await
+    }
+
+    pub(crate) fn transaction_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn is_open(&self) -> bool {
+        let connection = self.lease.as_ref().and_then(|lease| lease.connection.as_ref());
+        connection.is_some_and(|c| !c.is_autocommit())
+    }
+}
+
+fn run(connection: &Connection, sql: &str, args: Vec<Value>) -> rusqlite::Result<Answer> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let columns: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
+    let args = rusqlite::params_from_iter(args.into_iter().map(bound));
+    let mut rows = Vec::new();
+    if columns.is_empty() {
+        let affected = statement.execute(args)? as u64;
+        return Ok(Answer { columns, rows, affected });
+    }
+    let mut cursor = statement.query(args)?;
+    while let Some(row) = cursor.next()? {
+        let values = (0..columns.len()).map(|i| row.get_ref(i).map(value));
+        rows.push(values.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    drop(cursor);
+    let affected = if statement.readonly() { rows.len() as u64 } else { connection.changes() };
+    Ok(Answer { columns, rows, affected })
+}
+
+fn bound(value: Value) -> rusqlite::types::Value {
+    match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Bool(b) => rusqlite::types::Value::Integer(b.into()),
+        Value::Int(i) => rusqlite::types::Value::Integer(i),
+        Value::Float(f) => rusqlite::types::Value::Real(f),
+        Value::Text(t) => rusqlite::types::Value::Text(t),
+        Value::Bytes(b) => rusqlite::types::Value::Blob(b),
+    }
+}
+
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(i) => Value::Int(i),
+        ValueRef::Real(f) => Value::Float(f),
+        // SQLite does not check that text is UTF-8; what is not, is bytes.
+        ValueRef::Text(t) => match std::str::from_utf8(t) {
+            Ok(text) => Value::Text(text.to_owned()),
+            Err(_) => Value::Bytes(t.to_vec()),
+        },
+        ValueRef::Blob(b) => Value::Bytes(b.to_vec()),
+    }
+}
+
+/// The error with its class. Result codes: <https://www.sqlite.org/rescode.html>.
+fn error(e: &rusqlite::Error, connection: Option<&Connection>) -> Error {
+    let message = e.to_string();
+    let Some(code) = e.sqlite_error().map(|e| e.extended_code) else {
+        return Error::database(Class::Other, None, message);
+    };
+    let class = match code {
+        // BUSY and LOCKED, with their extended codes.
+        _ if matches!(code & 0xff, 5 | 6) => Class::Retry,
+        787 => Class::ForeignKey(None),
+        // UNIQUE, PRIMARYKEY, ROWID
+        2067 | 1555 | 2579 => Class::Unique(violated_index(&message, connection).into()),
+        _ => Class::Other,
+    };
+    Error::database(class, Some(code.to_string()), message)
+}
+
+/// The name of the unique index that was violated. SQLite tells the columns only ("UNIQUE constraint failed: a.x, a.y"),
+/// so the indexes of the table are searched for these columns; a primary key is called as PostgreSQL calls it.
+fn violated_index(message: &str, connection: Option<&Connection>) -> String {
+    let Some((_, names)) = message.rsplit_once("failed: ") else { return String::new() };
+    if let Some(index) = names.strip_prefix("index ") {
+        return index.trim_matches('\'').to_owned(); // an index over expressions is told by name
+    }
+    let columns: Vec<&str> = names.split(", ").filter_map(|n| n.split_once('.')).map(|(_, c)| c).collect();
+    let table = names.split('.').next().unwrap_or_default();
+    let found = connection.and_then(|c| index_over(c, table, &columns).ok().flatten());
+    found.unwrap_or_else(|| format!("{table}_pkey"))
+}
+
+fn index_over(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<Option<String>> {
+    let mut indexes = connection
+        .prepare_cached("select name from pragma_index_list(?1) where \"unique\" = 1 and origin = 'c' order by name")?;
+    let mut parts = connection.prepare_cached("select name from pragma_index_info(?1) order by seqno")?;
+    for index in indexes.query_map([table], |row| row.get::<_, String>(0))? {
+        let index = index?;
+        let over = parts.query_map([&index], |row| row.get::<_, Option<String>>(0))?;
+        let over = over.collect::<rusqlite::Result<Vec<_>>>()?;
+        if over.iter().map(Option::as_deref).eq(columns.iter().copied().map(Some)) {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing panics while it is held, and a list of connections is valid at any point.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

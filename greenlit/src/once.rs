@@ -1,0 +1,70 @@
+//! Commit keys: a transaction that commits at most once, and the answer that it stored.
+
+use std::time::Duration;
+
+use crate::{
+    Class, Db, Dialect, Error, Opts, Result, args,
+    driver::{Access, Begin},
+    session::Session,
+};
+
+pub(crate) const TAKE: &str = "insert into greenlit_commit_keys (commit_key) values (?)";
+pub(crate) const OUTCOME: &str = "select outcome from greenlit_commit_keys where commit_key = ?";
+pub(crate) const STORE: &str = "update greenlit_commit_keys set outcome = ? where commit_key = ?";
+
+/// How long a key that another transaction holds is waited for, in PostgreSQL's words.
+const WAIT: &str = "set local lock_timeout = '2s'";
+const WAIT_AS_BEFORE: &str = "set local lock_timeout to default";
+/// How often an outcome is asked for after a lost COMMIT, with growing pauses: about ten seconds in all.
+const QUESTIONS: u32 = 12;
+
+/// Inserts the key's row: the first statement of the transaction.
+///
+/// The row is unique, so whoever comes second waits for the first to end. On SQLite that wait was for the writer.
+pub(crate) async fn take(session: &mut Session, key: &str) -> Result<()> {
+    let waits = session.db().dialect() == Dialect::Postgres;
+    if waits {
+        session.statement(async |conn| conn.script(WAIT.to_owned()).await).await?;
+    }
+    let taken = session.statement(async |conn| conn.run(TAKE, args![key]).await).await;
+    match taken {
+        Err(e) if matches!(e.class(), Class::Unique(_)) => return Err(Error::AlreadyDone),
+        Err(Error::Database(e)) if e.code.as_deref() == Some("55P03") => return Err(Error::InFlight),
+        taken => taken?,
+    };
+    if waits {
+        session.statement(async |conn| conn.script(WAIT_AS_BEFORE.to_owned()).await).await?;
+    }
+    Ok(())
+}
+
+/// Finds out how a COMMIT ended whose answer was lost.
+///
+/// The transaction in question inserted its key before it sent COMMIT. Inserting the same key again therefore waits for
+/// it to end: a duplicate means that it committed, an insert that it never will.
+pub(crate) async fn resolve(db: &Db, key: &str) -> Result<()> {
+    for question in 0..QUESTIONS {
+        match ask(db, key).await {
+            Err(e) if matches!(e.class(), Class::Unique(_)) => return Ok(()),
+            Ok(()) => {
+                return Err(Error::database(Class::Retry, None, "the COMMIT was lost before it reached the server"));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20 << question.min(6))).await,
+        }
+    }
+    Err(Error::CommitUnknown)
+}
+
+async fn ask(db: &Db, key: &str) -> Result<()> {
+    let opts = Opts::default().within(Duration::from_secs(5));
+    let work = async {
+        let mut conn = db.acquire(Access::Write).await?;
+        let begin = Begin { access: Access::Write, serializable: false };
+        conn.begin(begin).await?;
+        let asked = conn.run(TAKE, args![key]).await;
+        conn.rollback().await?;
+        asked.map(drop)
+    };
+    let asked = tokio::time::timeout(opts.within, work).await;
+    asked.unwrap_or(Err(Error::Deadline))
+}

@@ -1,0 +1,293 @@
+//! What a transaction and a read session have in common: one connection, taken at the first statement, and the state
+//! that decides what may still happen on it.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    Class, Db, Doom, Error, Opts, Result, Value,
+    driver::{Access, Begin, Conn, Savepoint},
+    once,
+    row::Answer,
+    sql,
+};
+
+/// How long a caller waits for the answer to a COMMIT before it is told that the outcome is unknown. The COMMIT itself
+/// goes on.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) type Effect = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+struct Scope {
+    failed: Option<Doom>,
+    /// How many effects were registered before this scope opened.
+    effects: usize,
+}
+
+pub(crate) struct Session {
+    db: Db,
+    access: Access,
+    opts: Opts,
+    deadline: Instant,
+    conn: Option<Conn>,
+    /// A statement was begun and has not ended; it stays so if the statement's future is dropped.
+    in_flight: bool,
+    /// Why the whole transaction is lost, whatever its scopes do.
+    doom: Option<Doom>,
+    /// The database or the connection gave up: the same work may succeed when it is run again.
+    again: bool,
+    /// The open scopes; the first is the transaction itself.
+    scopes: Vec<Scope>,
+    effects: Vec<Effect>,
+    statements: u32,
+}
+
+impl Session {
+    pub(crate) fn new(db: &Db, opts: &Opts, access: Access) -> Session {
+        Session::until(db, opts, access, Instant::now() + opts.within)
+    }
+
+    pub(crate) fn until(db: &Db, opts: &Opts, access: Access, deadline: Instant) -> Session {
+        let outermost = Scope { failed: None, effects: 0 };
+        Session {
+            db: db.clone(),
+            access,
+            opts: opts.clone(),
+            deadline,
+            conn: None,
+            in_flight: false,
+            doom: None,
+            again: false,
+            scopes: vec![outermost],
+            effects: Vec::new(),
+            statements: 0,
+        }
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(crate) fn again(&self) -> bool {
+        self.again
+    }
+
+    /// The commit key.
+    pub(crate) fn once(&self) -> Option<&str> {
+        self.opts.once.as_deref()
+    }
+
+    /// Why nothing may run any more in the innermost scope.
+    fn failure(&self) -> Option<Doom> {
+        let dropped = self.in_flight.then_some(Doom::StatementDropped);
+        let scope = || self.scopes.last().and_then(|scope| scope.failed);
+        dropped.or(self.doom).or_else(scope)
+    }
+
+    pub(crate) fn fail_scope(&mut self, doom: Doom) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.failed.get_or_insert(doom);
+        }
+    }
+
+    pub(crate) fn doom(&mut self, doom: Doom) {
+        self.doom.get_or_insert(doom);
+    }
+
+    /// Runs a statement of the application's.
+    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        self.admit(sql)?;
+        self.begun().await?;
+        self.statement(async |conn| conn.run(sql, args).await).await
+    }
+
+    /// Runs an INSERT of the application's that brings back its id.
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
+        self.admit(sql)?;
+        self.begun().await?;
+        self.statement(async |conn| conn.insert(sql, args).await).await
+    }
+
+    /// Runs one read statement without a transaction around it.
+    pub(crate) async fn single(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        self.admit(sql)?;
+        self.connected().await?;
+        self.statement(async |conn| conn.run(sql, args).await).await
+    }
+
+    fn admit(&mut self, sql: &str) -> Result<()> {
+        if let Some(doom) = self.failure() {
+            return Err(Error::Aborted(doom));
+        }
+        if let Some(word) = sql::control_word(sql) {
+            self.fail_scope(Doom::StatementFailed);
+            return Err(Error::Refused(word));
+        }
+        self.statements += 1;
+        if self.statements > self.opts.budget {
+            self.doom(Doom::BudgetPassed);
+            let limit = self.opts.budget;
+            return Err(Error::Budget { limit, sql: sql.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Takes the connection and begins the transaction, unless that was done before.
+    pub(crate) async fn begun(&mut self) -> Result<()> {
+        if self.conn.is_some() {
+            return Ok(());
+        }
+        self.connected().await?;
+        let begin = Begin { access: self.access, serializable: self.opts.serializable };
+        self.statement(async |conn| conn.begin(begin).await).await.inspect_err(|_| self.doom(Doom::StatementFailed))?;
+        match self.opts.once.clone() {
+            Some(key) => once::take(self, &key).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn connected(&mut self) -> Result<()> {
+        self.in_flight = true;
+        let acquired = timeout_at(self.deadline, self.db.pool.acquire(self.access)).await;
+        self.in_flight = false;
+        match acquired {
+            Ok(Ok(conn)) => {
+                self.conn = Some(conn);
+                Ok(())
+            }
+            Ok(Err(e)) => {
+                self.judge(&e);
+                Err(e)
+            }
+            Err(_) => {
+                self.doom(Doom::DeadlinePassed);
+                Err(Error::Deadline)
+            }
+        }
+    }
+
+    /// Runs one thing on the connection, within the deadline, and learns from its error what may follow.
+    pub(crate) async fn statement<T>(&mut self, work: impl AsyncFnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let Some(conn) = &mut self.conn else {
+            return Err(Error::Aborted(Doom::ConnectionLost));
+        };
+        self.in_flight = true;
+        let result = timeout_at(self.deadline, work(conn)).await;
+        self.in_flight = false;
+        let Ok(result) = result else {
+            self.doom(Doom::DeadlinePassed);
+            return Err(Error::Deadline);
+        };
+        if self.conn.as_ref().is_some_and(Conn::transaction_ended) {
+            // Whatever ran now would commit on its own.
+            self.doom(Doom::GivenUp);
+        }
+        if let Err(e) = &result {
+            self.judge(e);
+        }
+        result
+    }
+
+    fn judge(&mut self, e: &Error) {
+        match e.class() {
+            Class::Retry => {
+                self.again = true;
+                self.doom(Doom::GivenUp);
+            }
+            Class::Lost => {
+                self.again = true;
+                self.doom(Doom::ConnectionLost);
+            }
+            _ => self.fail_scope(Doom::StatementFailed),
+        }
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Opens a savepoint and its scope.
+    pub(crate) async fn open_scope(&mut self) -> Result<()> {
+        if let Some(doom) = self.failure() {
+            return Err(Error::Aborted(doom));
+        }
+        self.begun().await?;
+        let depth = self.scopes.len();
+        self.statement(async |conn| conn.savepoint(Savepoint::Open(depth)).await).await?;
+        let effects = self.effects.len();
+        self.scopes.push(Scope { failed: None, effects });
+        Ok(())
+    }
+
+    /// Closes the innermost scope: keeps its work if `keep` and nothing failed in it, else undoes its rows and effects.
+    ///
+    /// `Ok(None)`: kept. `Ok(Some(doom))`: undone, and why if it was not the caller's wish.
+    pub(crate) async fn close_scope(&mut self, keep: bool) -> Result<Option<Doom>> {
+        let failure = self.failure();
+        let scope = self.scopes.pop();
+        let depth = self.scopes.len();
+        if keep && failure.is_none() {
+            self.statement(async |conn| conn.savepoint(Savepoint::Release(depth)).await).await?;
+            return Ok(None);
+        }
+        self.effects.truncate(scope.map_or(0, |scope| scope.effects));
+        if self.doom.is_none() && !self.in_flight {
+            self.statement(async |conn| conn.savepoint(Savepoint::RollBackTo(depth)).await).await?;
+        }
+        Ok(failure)
+    }
+
+    /// Commits, and runs the effects once that is acknowledged.
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        if let Some(doom) = self.failure() {
+            self.roll_back().await;
+            return Err(Error::RolledBack(doom));
+        }
+        if self.conn.is_none() && self.opts.once.is_some() {
+            self.begun().await?;
+        }
+        let conn = self.conn.take();
+        let (effects, once, db) = (std::mem::take(&mut self.effects), self.opts.once.clone(), self.db.clone());
+        // A task of its own: from here on the caller's cancellation changes nothing.
+        let task = tokio::spawn(async move {
+            if let Some(conn) = conn {
+                end(&db, conn, once).await?;
+            }
+            for effect in effects {
+                // Each in a task, so that a panic in one does not stop the next.
+                let _ = tokio::spawn(effect()).await;
+            }
+            Ok(())
+        });
+        let answer = tokio::time::timeout(COMMIT_PATIENCE, task).await;
+        let Ok(Ok(result)) = answer else { return Err(Error::CommitUnknown) };
+        result
+    }
+
+    /// Ends the session without a trace. What cannot be rolled back in time is cleaned up by the connection's `Drop`.
+    pub(crate) async fn roll_back(&mut self) {
+        let Some(mut conn) = self.conn.take() else { return };
+        if !self.in_flight && self.doom != Some(Doom::DeadlinePassed) {
+            let _ = tokio::time::timeout(Duration::from_secs(2), conn.rollback()).await;
+        }
+    }
+}
+
+async fn end(db: &Db, mut conn: Conn, once: Option<String>) -> Result<()> {
+    let result = conn.commit().await;
+    match &result {
+        Ok(()) => drop(conn), // given back before any effect runs
+        Err(e) if e.class() == Class::Lost => {
+            drop(conn);
+            return match once {
+                Some(key) => once::resolve(db, &key).await,
+                None => Err(Error::CommitUnknown),
+            };
+        }
+        Err(_) => {
+            let _ = tokio::time::timeout(Duration::from_secs(2), conn.rollback()).await;
+        }
+    }
+    result
+}

@@ -1,0 +1,126 @@
+//! The little that greenlit has to know of SQL's text.
+
+use std::fmt::Write;
+
+/// The words that begin a statement which ends a transaction, commits it silently, or changes the connection for
+/// whoever borrows it next.
+const CONTROL_WORDS: [&str; 29] = [
+    "abort",
+    "alter",
+    "analyze",
+    "attach",
+    "begin",
+    "call",
+    "cluster",
+    "commit",
+    "create",
+    "detach",
+    "discard",
+    "do",
+    "drop",
+    "end",
+    "grant",
+    "listen",
+    "lock",
+    "pragma",
+    "reindex",
+    "release",
+    "rename",
+    "reset",
+    "revoke",
+    "rollback",
+    "savepoint",
+    "set",
+    "start",
+    "truncate",
+    "vacuum",
+];
+
+/// The first word of the statement, if a session must not run it.
+pub(crate) fn control_word(sql: &str) -> Option<String> {
+    let rest = skip_comments(sql);
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    let word = rest[..end].to_ascii_lowercase();
+    CONTROL_WORDS.contains(&word.as_str()).then_some(word)
+}
+
+fn skip_comments(mut sql: &str) -> &str {
+    loop {
+        sql = sql.trim_start_matches(|c: char| c.is_whitespace() || c == ';' || c == '(');
+        sql = if let Some(rest) = sql.strip_prefix("--") {
+            rest.split_once('\n').map_or("", |(_, rest)| rest)
+        } else if let Some(rest) = sql.strip_prefix("/*") {
+            rest.split_once("*/").map_or("", |(_, rest)| rest)
+        } else {
+            return sql;
+        }
+    }
+}
+
+/// Turns `?` into `$1`, `$2` ..., leaving quoted text and comments alone.
+pub(crate) fn numbered(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len() + 8);
+    let mut rest = sql;
+    let mut count = 0;
+    while let Some(at) = rest.find(['?', '\'', '"', '-', '/']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let skipped = match from.as_bytes()[0] {
+            b'?' => {
+                count += 1;
+                // Writing to a String cannot fail.
+                let _ = write!(out, "${count}");
+                rest = &from[1..];
+                continue;
+            }
+            b'\'' => from[1..].find('\'').map(|end| end + 2),
+            b'"' => from[1..].find('"').map(|end| end + 2),
+            b'-' if from.starts_with("--") => from.find('\n'),
+            b'/' if from.starts_with("/*") => from.find("*/").map(|end| end + 2),
+            _ => Some(1),
+        };
+        let (quoted, after) = from.split_at(skipped.unwrap_or(from.len()));
+        out.push_str(quoted);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Writes `count` placeholders in the place of `?*`.
+///
+/// The number is rounded up to a power of two, so that lists of many lengths share few prepared statements; the caller
+/// fills up by repeating its last value.
+pub(crate) fn expand_list(sql: &str, count: usize) -> (String, usize) {
+    let rounded = count.next_power_of_two();
+    let list = vec!["?"; rounded].join(", ");
+    (sql.replacen("?*", &list, 1), rounded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_words_are_found_behind_comments_and_case() {
+        for sql in ["COMMIT", "  -- a\n set x = 1", "/* a */ Begin", ";rollback", "(savepoint a"] {
+            assert!(control_word(sql).is_some(), "{sql}");
+        }
+        for sql in ["select 1", "insert into settings values (1)", "with a as (select 1) select 2", "", "--"] {
+            assert_eq!(control_word(sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_numbered_outside_quotes_and_comments() {
+        let sql = "select '?''?', \"?\", ? -- ?\n, ?/*?*/ - ?";
+        assert_eq!(numbered(sql), "select '?''?', \"?\", $1 -- ?\n, $2/*?*/ - $3");
+        assert_eq!(numbered("select ? 'open ?"), "select $1 'open ?");
+    }
+
+    #[test]
+    fn lists_grow_by_powers_of_two() {
+        assert_eq!(expand_list("in (?*)", 3), ("in (?, ?, ?, ?)".into(), 4));
+        assert_eq!(expand_list("in (?*)", 1), ("in (?)".into(), 1));
+    }
+}

@@ -1,0 +1,114 @@
+//! A database for each test, so that COMMIT and what follows it are real.
+//!
+//! Needs the feature `testing`.
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio_postgres::NoTls;
+
+use crate::{Config, Db, Error, Result};
+
+/// The environment variable that names the PostgreSQL server for tests, as a URL whose user may create databases.
+pub const POSTGRES: &str = "GREENLIT_TEST_POSTGRES";
+
+/// A new, empty database. Dropping it removes the database.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> greenlit::Result<()> {
+/// let scratch = greenlit::testing::Scratch::sqlite()?;
+/// let db = greenlit::Db::open(scratch.url()).await?;
+/// assert_eq!(db.fetch_one::<(i64,)>("select 1", vec![]).await?, (1,));
+/// # Ok(()) }
+/// ```
+pub struct Scratch {
+    url: String,
+    place: Place,
+}
+
+enum Place {
+    Folder(#[allow(dead_code)] tempfile::TempDir), // held so that the folder goes with it
+    Server { url: String, database: String },
+}
+
+impl Scratch {
+    /// A SQLite file in a folder of its own.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if no temporary folder can be made.
+    pub fn sqlite() -> Result<Scratch> {
+        let folder = tempfile::tempdir().map_err(|e| Error::Config(format!("no temporary folder: {e}")))?;
+        Ok(Scratch {
+            url: format!("sqlite:{}", folder.path().join("scratch.db").display()),
+            place: Place::Folder(folder),
+        })
+    }
+
+    /// A new database on the server that the environment variable [`POSTGRES`] names.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the variable is not set; [`Error::Database`] if the database cannot be made.
+    pub async fn postgres() -> Result<Scratch> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = std::env::var(POSTGRES).map_err(|_| {
+            Error::Config(format!("{POSTGRES} names no server: run the tests by scripts/test, or set it yourself"))
+        })?;
+        let database = format!("greenlit_{}_{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        run(&server, &format!("create database {database} template template0")).await?;
+        Ok(Scratch { url: with_database(&server, &database), place: Place::Server { url: server, database } })
+    }
+
+    /// The database's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Opens the database with up to `connections` connections and greenlit's own tables.
+    ///
+    /// # Errors
+    /// As [`Db::open`] and [`Db::migrate`].
+    pub async fn open(&self, connections: usize) -> Result<Db> {
+        let db = Db::open_with(&self.url, &Config { connections }).await?;
+        db.migrate(&[]).await?;
+        Ok(db)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let Place::Server { url, database } = &self.place else { return };
+        let (url, drop_it) = (url.clone(), format!("drop database if exists {database} with (force)"));
+        // On a thread with a runtime of its own: this one may be about to end.
+        let removed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map(|runtime| runtime.block_on(run(&url, &drop_it)))
+        })
+        .join();
+        if !matches!(removed, Ok(Ok(Ok(())))) {
+            tracing::warn!(database, "a scratch database was not removed");
+        }
+    }
+}
+
+async fn run(url: &str, sql: &str) -> Result<()> {
+    let lost = |e: tokio_postgres::Error| Error::lost(format!("the test server: {e}: {sql}"));
+    let config: tokio_postgres::Config = url.parse().map_err(lost)?;
+    let connected = tokio::time::timeout(Duration::from_secs(10), config.connect(NoTls)).await;
+    let (client, driver) = connected.map_err(|_| Error::Deadline)?.map_err(lost)?;
+    let driver = tokio::spawn(driver);
+    let done = client.batch_execute(sql).await.map_err(lost);
+    drop(client);
+    let _ = driver.await;
+    done
+}
+
+/// The server's URL with another database in it.
+fn with_database(server: &str, database: &str) -> String {
+    let (head, query) = server.split_once('?').map_or((server, None), |(head, query)| (head, Some(query)));
+    let (scheme, rest) = head.split_once("://").unwrap_or(("postgres", head));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{authority}/{database}{query}")
+}
