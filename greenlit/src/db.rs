@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::{
     Dialect, Error, FromRow, Opts, Outbox, Read, Result, Tx, Value,
     driver::{Access, Conn, Pool},
@@ -170,12 +172,17 @@ impl Db {
     pub async fn fetch<R: FromRow>(&self, sql: &str, args: Vec<Value>) -> Result<Vec<R>> {
         retry::outermost()?;
         let opts = Opts::default();
+        let deadline = Instant::now() + opts.within;
         let mut attempt = 1;
         loop {
-            let mut session = Session::new(self, &opts, Access::Read);
+            let mut session = Session::until(self, &opts, Access::Read, deadline);
             match session.single(sql, args.clone()).await {
                 // A read can be repeated: the server may have been restarted since this connection was opened.
-                Err(e) if e.is_transient() && session.again() && attempt < opts.attempts => attempt += 1,
+                Err(_) if session.again() && attempt < opts.attempts => {
+                    drop(session);
+                    tokio::time::sleep(retry::backoff(attempt)).await;
+                    attempt += 1;
+                }
                 answer => return answer?.decode(),
             }
         }
@@ -215,10 +222,14 @@ impl Db {
     /// Parses and plans a statement without running it, so that a test can do it with all of an application's.
     ///
     /// # Errors
-    /// [`Error::Database`] if the database does not take it.
+    /// [`Error::Database`] if the database does not take it; [`Error::Nested`]; [`Error::Deadline`] after ten seconds.
     pub async fn prepare(&self, sql: &str) -> Result<()> {
-        let mut conn = self.acquire(Access::Write).await?;
-        conn.prepare(&sql.replace("?*", "?")).await
+        retry::outermost()?;
+        let work = async {
+            let mut conn = self.acquire(Access::Write).await?;
+            conn.prepare(&sql.replace("?*", "?")).await
+        };
+        timeout_at(Instant::now() + Opts::default().within, work).await.unwrap_or(Err(Error::Deadline))
     }
 
     pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {

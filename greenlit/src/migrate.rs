@@ -3,7 +3,7 @@
 use crate::{
     Db, Dialect, Error, Result, Value, args,
     driver::{Access, Begin, Conn},
-    outbox,
+    outbox, retry,
 };
 
 /// One step in the history of a schema.
@@ -80,8 +80,9 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Migration`] if the database has a migration that this history does not know (it was opened by a newer
-    /// version before) or knows differently; [`Error::Database`] if a statement fails.
+    /// version before) or knows differently; [`Error::Database`] if a statement fails; [`Error::Nested`] in a session.
     pub async fn migrate(&self, history: &[Migration]) -> Result<Migrated> {
+        retry::outermost()?;
         self.migrate_history("greenlit", OWN).await?;
         self.migrate_history("application", history).await
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Class, Db, Dialect, Error, Opts, Result, args,
-    driver::{Access, Begin},
+    driver::{Access, Begin, Conn},
     session::Session,
 };
 
@@ -26,12 +26,13 @@ pub(crate) async fn take(session: &mut Session, key: &str) -> Result<()> {
     if waits {
         session.statement(async |conn| conn.script(WAIT.to_owned()).await).await?;
     }
-    let taken = session.statement(async |conn| conn.run(TAKE, args![key]).await).await;
-    match taken {
-        Err(e) if matches!(e.class(), Class::Unique(_)) => return Err(Error::AlreadyDone),
-        Err(Error::Database(e)) if e.code.as_deref() == Some("55P03") => return Err(Error::InFlight),
-        taken => taken?,
+    // The session learns the meaning, not the database's error: neither is a reason to run the transaction again.
+    let take = async |conn: &mut Conn| match conn.run(TAKE, args![key]).await {
+        Err(e) if matches!(e.class(), Class::Unique(_)) => Err(Error::AlreadyDone),
+        Err(Error::Database(e)) if e.code.as_deref() == Some("55P03") => Err(Error::InFlight),
+        taken => taken,
     };
+    session.statement(take).await?;
     if waits {
         session.statement(async |conn| conn.script(WAIT_AS_BEFORE.to_owned()).await).await?;
     }

@@ -28,9 +28,9 @@ impl Default for Opts {
 
 impl Opts {
     /// The deadline, counted from the call of `tx` or `read`. It covers the wait for a connection, BEGIN, every
-    /// statement and every retry. Once COMMIT was sent it is waited for instead.
+    /// statement and every retry. Once COMMIT was sent it is waited for instead. At most a year.
     pub fn within(mut self, time: Duration) -> Self {
-        self.within = time;
+        self.within = time.min(Duration::from_secs(365 * 24 * 60 * 60));
         self
     }
 

@@ -191,6 +191,6 @@ fn skip_locked(dialect: Dialect) -> &'static str {
 }
 
 fn micros(duration: Duration) -> i64 {
-    // A lease of centuries is long enough.
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4)
+    // Millennia are long enough, and leave room for adding the present.
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX).min(i64::MAX / 4)
 }

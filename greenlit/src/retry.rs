@@ -66,7 +66,8 @@ where
             Ok(value) if access == Access::Write => match session.commit().await {
                 Ok(()) => return Ok(value),
                 Err(e) => {
-                    again |= e.class() == Class::Retry;
+                    // Lost: while beginning for the sake of a commit key. A lost COMMIT has another name.
+                    again |= matches!(e.class(), Class::Retry | Class::Lost);
                     E::from(e)
                 }
             },
@@ -91,7 +92,7 @@ where
 }
 
 /// Full jitter over a window that doubles from 10 ms to 640 ms.
-fn backoff(attempt: u32) -> Duration {
+pub(crate) fn backoff(attempt: u32) -> Duration {
     let window = 10_000_u64 << attempt.min(7).saturating_sub(1);
     // A hasher with fresh keys is the standard library's source of randomness.
     let random = RandomState::new().hash_one(attempt);

@@ -13,8 +13,8 @@ use crate::{
     sql,
 };
 
-/// How long a caller waits for the answer to a COMMIT before it is told that the outcome is unknown. The COMMIT itself
-/// goes on.
+/// How long a caller waits for the answer to a COMMIT before it is told that the outcome is unknown, and for the effects.
+/// Both go on.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) type Effect = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
@@ -44,10 +44,6 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(db: &Db, opts: &Opts, access: Access) -> Session {
-        Session::until(db, opts, access, Instant::now() + opts.within)
-    }
-
     pub(crate) fn until(db: &Db, opts: &Opts, access: Access, deadline: Instant) -> Session {
         let outermost = Scope { failed: None, effects: 0 };
         Session {
@@ -102,8 +98,8 @@ impl Session {
         self.statement(async |conn| conn.run(sql, args).await).await
     }
 
-    /// Runs an INSERT of the application's that brings back its id.
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
+    /// Runs an INSERT of the application's that brings back its id, if it inserted a row.
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
         self.admit(sql)?;
         self.begun().await?;
         self.statement(async |conn| conn.insert(sql, args).await).await
@@ -249,19 +245,23 @@ impl Session {
         }
         let conn = self.conn.take();
         let (effects, once, db) = (std::mem::take(&mut self.effects), self.opts.once.clone(), self.db.clone());
+        let (tell, told) = tokio::sync::oneshot::channel();
         // A task of its own: from here on the caller's cancellation changes nothing.
         let task = tokio::spawn(async move {
-            if let Some(conn) = conn {
-                end(&db, conn, once).await?;
+            let ended = match conn {
+                Some(conn) => end(&db, conn, once).await,
+                None => Ok(()),
+            };
+            let committed = ended.is_ok();
+            let _ = tell.send(ended);
+            if committed {
+                run_effects(effects).await;
             }
-            for effect in effects {
-                // Each in a task, so that a panic in one does not stop the next.
-                let _ = tokio::spawn(effect()).await;
-            }
-            Ok(())
         });
-        let answer = tokio::time::timeout(COMMIT_PATIENCE, task).await;
-        let Ok(Ok(result)) = answer else { return Err(Error::CommitUnknown) };
+        let patience = Instant::now() + COMMIT_PATIENCE;
+        let Ok(Ok(result)) = timeout_at(patience, told).await else { return Err(Error::CommitUnknown) };
+        // Effects that take longer go on behind the caller's back: what they do cannot change the outcome.
+        let _ = timeout_at(patience, task).await;
         result
     }
 
@@ -271,6 +271,13 @@ impl Session {
         if !self.in_flight && self.doom != Some(Doom::DeadlinePassed) {
             let _ = tokio::time::timeout(Duration::from_secs(2), conn.rollback()).await;
         }
+    }
+}
+
+async fn run_effects(effects: Vec<Effect>) {
+    for effect in effects {
+        // Each in a task, so that a panic in one does not stop the next.
+        let _ = tokio::spawn(async move { effect().await }).await;
     }
 }
 

@@ -4,36 +4,14 @@ use std::fmt::Write;
 
 /// The words that begin a statement which ends a transaction, commits it silently, or changes the connection for
 /// whoever borrows it next.
-const CONTROL_WORDS: [&str; 29] = [
-    "abort",
-    "alter",
-    "analyze",
-    "attach",
-    "begin",
-    "call",
-    "cluster",
-    "commit",
-    "create",
-    "detach",
-    "discard",
-    "do",
-    "drop",
-    "end",
-    "grant",
-    "listen",
-    "lock",
-    "pragma",
-    "reindex",
-    "release",
-    "rename",
-    "reset",
-    "revoke",
-    "rollback",
-    "savepoint",
-    "set",
-    "start",
-    "truncate",
-    "vacuum",
+#[rustfmt::skip]
+const CONTROL_WORDS: [&str; 42] = [
+    "abort", "alter", "analyze", "attach", "begin", "call", "checkpoint", "cluster",
+    "comment", "commit", "copy", "create", "deallocate", "declare", "detach", "discard",
+    "do", "drop", "end", "execute", "grant", "import", "listen", "load",
+    "lock", "pragma", "prepare", "reassign", "refresh", "reindex", "release", "rename",
+    "reset", "revoke", "rollback", "savepoint", "security", "set", "start", "truncate",
+    "unlisten", "vacuum",
 ];
 
 /// The first word of the statement, if a session must not run it.
@@ -90,9 +68,9 @@ pub(crate) fn numbered(sql: &str) -> String {
 /// Writes `count` placeholders in the place of `?*`.
 ///
 /// The number is rounded up to a power of two, so that lists of many lengths share few prepared statements; the caller
-/// fills up by repeating its last value.
+/// fills up by repeating its last value. Long lists are left as they are: SQLite takes 32,766 arguments.
 pub(crate) fn expand_list(sql: &str, count: usize) -> (String, usize) {
-    let rounded = count.next_power_of_two();
+    let rounded = if count > 16_384 { count } else { count.next_power_of_two() };
     let list = vec!["?"; rounded].join(", ");
     (sql.replacen("?*", &list, 1), rounded)
 }
@@ -122,5 +100,6 @@ mod tests {
     fn lists_grow_by_powers_of_two() {
         assert_eq!(expand_list("in (?*)", 3), ("in (?, ?, ?, ?)".into(), 4));
         assert_eq!(expand_list("in (?*)", 1), ("in (?)".into(), 1));
+        assert_eq!(expand_list("in (?*)", 20_000).1, 20_000);
     }
 }

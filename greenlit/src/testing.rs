@@ -3,6 +3,7 @@
 //! Needs the feature `testing`.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::Duration,
 };
@@ -55,7 +56,9 @@ impl Scratch {
         let server = std::env::var(POSTGRES).map_err(|_| {
             Error::Config(format!("{POSTGRES} names no server: run the tests by scripts/test, or set it yourself"))
         })?;
-        let database = format!("greenlit_{}_{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        // A random part, since a process that was killed may have left its database behind and another has its number.
+        let random = RandomState::new().hash_one(());
+        let database = format!("greenlit_{random:016x}_{}", COUNT.fetch_add(1, Relaxed));
         run(&server, &format!("create database {database} template template0")).await?;
         Ok(Scratch { url: with_database(&server, &database), place: Place::Server { url: server, database } })
     }

@@ -53,16 +53,31 @@ impl Tx {
         Ok(self.session.run(sql, args).await?.affected)
     }
 
+    /// Runs a statement for a whole list of values, which stand where it says `?*`, and returns how many rows it affected.
+    /// No value, no statement. The other side of [`Reader::fetch_in`].
+    ///
+    /// # Errors
+    /// As [`exec`](Tx::exec).
+    pub async fn exec_in<V: Clone + Into<Value> + Sync>(&mut self, sql: &str, values: &[V]) -> Result<u64> {
+        let (sql, rounded) = sql::expand_list(sql, values.len());
+        let mut args: Vec<Value> = values.iter().cloned().map(Into::into).collect();
+        let Some(last) = args.last().cloned() else { return Ok(0) };
+        args.resize(rounded, last);
+        self.exec(&sql, args).await
+    }
+
     /// Runs an INSERT of one row into a table whose key is `id`, and returns the id that the database made.
     ///
     /// # Errors
-    /// As [`exec`](Tx::exec); [`Error::NotFound`] if nothing was inserted.
+    /// As [`exec`](Tx::exec); [`Error::NotFound`] if nothing was inserted (`on conflict do nothing`), which is no failure:
+    /// the scope goes on.
     pub async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
-        self.session.insert(sql, args).await
+        self.session.insert(sql, args).await?.ok_or(Error::NotFound)
     }
 
-    /// Joins the transaction as a scope that must succeed (Spring's REQUIRED): if `f` fails, nothing of the whole
-    /// transaction can commit, even if the caller swallows the error.
+    /// Joins the transaction as a scope that must succeed (Spring's REQUIRED): if `f` fails, nothing of the
+    /// transaction can commit, even if the caller swallows the error. Inside a savepoint it is the savepoint that can
+    /// only be undone.
     ///
     /// Cancellation: dropping the future dooms the transaction.
     ///
@@ -151,7 +166,7 @@ impl Tx {
         let payload = Value::json(payload)?;
         let due = outbox::now(self.session.db().dialect());
         let sql = format!("insert into greenlit_outbox (topic, payload, due) values (?, ?, {due})");
-        self.session.insert(&sql, args![topic, payload]).await
+        self.session.insert(&sql, args![topic, payload]).await?.ok_or(Error::NotFound)
     }
 
     /// Acknowledges an outbox job in this transaction: what its handler wrote and the end of the job commit together.

@@ -1,1 +1,45 @@
-fn main() {}
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use madang::{config::Flags, serve};
+
+/// A community board server in one binary.
+#[derive(Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the board; what madang does when nothing else is said
+    Serve(Flags),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let flags = match cli.command {
+        Some(Command::Serve(flags)) => flags,
+        None => cli.flags,
+    };
+    let run = || -> Result<(), String> {
+        serve::start_log().map_err(|e| e.to_string())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+        runtime.block_on(serve::serve(&flags)).map_err(|e| e.to_string())
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            #[allow(clippy::print_stderr)] // the last word to the operator, whatever the log is set to
+            {
+                eprintln!("madang: {}", message.replace('\n', " "));
+            }
+            ExitCode::from(2)
+        }
+    }
+}

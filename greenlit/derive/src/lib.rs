@@ -4,7 +4,7 @@
 
 use proc_macro::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Error, Fields, Result, parse_macro_input};
+use syn::{Data, DeriveInput, Error, Fields, Result, ext::IdentExt, parse_macro_input};
 
 /// Builds a struct from a row, field by field, by column name.
 ///
@@ -39,7 +39,7 @@ fn expand_from_row(input: &DeriveInput) -> Result<proc_macro2::TokenStream> {
                 if flatten { Ok(()) } else { Err(meta.error("expected `flatten`")) }
             })?;
         }
-        let column = name.as_ref().map(ToString::to_string).unwrap_or_default();
+        let column = name.as_ref().map(|name| name.unraw().to_string()).unwrap_or_default();
         built.push(if flatten {
             quote!(#name: ::greenlit::FromRow::from_row(row)?)
         } else {

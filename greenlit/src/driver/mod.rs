@@ -133,9 +133,14 @@ impl Conn {
         each!(self, conn => conn.run(sql, args).await)
     }
 
-    /// Runs one INSERT of one row and brings back the id that the database made.
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
-        each!(self, conn => conn.insert(sql, args).await)
+    /// Runs one INSERT of one row and brings back its id, if one was inserted.
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
+        let answer = each!(self, conn => conn.insert(sql, args).await)?;
+        match answer.rows.first().and_then(|row| row.first()) {
+            Some(Value::Int(id)) => Ok(Some(*id)),
+            Some(_) => Err(Error::Decode("column id is not an integer".to_owned())),
+            None => Ok(None),
+        }
     }
 
     /// Parses and plans a statement without running it.

@@ -210,23 +210,21 @@ impl Conn {
 
     /// A statement's end was seen, unless the connection broke.
     fn settle<T>(&mut self, result: &Result<T, tokio_postgres::Error>) {
-        self.in_flight = match result {
-            Ok(_) => false,
-            Err(e) => matches!(error(e).class(), Class::Lost),
-        };
+        self.in_flight = result.as_ref().is_err_and(|e| error(e).class() == Class::Lost);
+        if self.in_flight {
+            // The server may have been restarted: the idle connections are then dead too, though they may not know it
+            // yet, and each would cost its borrower one of a few attempts.
+            let idle = std::mem::take(&mut *lock(&self.shelf.idle));
+            idle.iter().for_each(|_| Counters::add(&self.shelf.counters.discarded));
+        }
     }
 
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         self.query(sql, false, &args).await
     }
 
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
-        let answer = self.query(sql, true, &args).await?;
-        match answer.rows.first().and_then(|row| row.first()) {
-            Some(Value::Int(id)) => Ok(*id),
-            Some(_) => Err(Error::Decode("column id is not an integer".to_owned())),
-            None => Err(Error::NotFound),
-        }
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        self.query(sql, true, &args).await
     }
 
     async fn query(&mut self, sql: &str, returning: bool, args: &[Value]) -> Result<Answer> {
@@ -341,8 +339,13 @@ fn error(e: &tokio_postgres::Error) -> Error {
     let Some(db) = e.as_db_error() else {
         // Without an answer of the server: either an argument could not be sent, or the connection broke.
         let source = std::error::Error::source(e);
-        return match source.and_then(|s| s.downcast_ref::<super::postgres_value::Unfit>()) {
-            Some(unfit) => Error::Encode(unfit.to_string()),
+        if let Some(unfit) = source.and_then(|s| s.downcast_ref::<super::postgres_value::Unfit>()) {
+            return Error::Encode(unfit.to_string());
+        }
+        // Such as a zero byte in the statement's text, or more arguments than a message can carry.
+        let unsendable = |e: &std::io::Error| e.kind() == std::io::ErrorKind::InvalidInput;
+        return match source.and_then(|s| s.downcast_ref::<std::io::Error>()).filter(|e| unsendable(e)) {
+            Some(e) => Error::Encode(e.to_string()),
             None => Error::lost(e.to_string()),
         };
     };
@@ -350,7 +353,8 @@ fn error(e: &tokio_postgres::Error) -> Error {
     let code = db.code().code();
     let class = match code {
         "23505" => Class::Unique(name()),
-        "23503" => Class::ForeignKey(Some(name())),
+        // The second is ON DELETE RESTRICT, from PostgreSQL 18 on.
+        "23503" | "23001" => Class::ForeignKey(Some(name())),
         // serialization failure, deadlock, lock not available
         "40001" | "40P01" | "55P03" => Class::Retry,
         // shut down, crash, starting up, idle limits, too many connections; 08: connection exceptions

@@ -224,28 +224,19 @@ impl Conn {
     }
 
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        let sql = sql.to_owned();
+        self.query(sql.to_owned(), args).await
+    }
+
+    /// `RETURNING id`, since the last inserted rowid is not the row's when an upsert updated one.
+    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        self.query(format!("{sql} returning id"), args).await
+    }
+
+    async fn query(&mut self, sql: String, args: Vec<Value>) -> Result<Answer> {
         let inside = self.is_open();
         let (ended, result) = self
             .on_thread(move |c| {
                 let result = run(c, &sql, args).map_err(|e| error(&e, Some(c)));
-                Ok((inside && c.is_autocommit(), result))
-            })
-            .await?;
-        self.ended |= ended;
-        result
-    }
-
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<i64> {
-        let sql = sql.to_owned();
-        let inside = self.is_open();
-        let (ended, result) = self
-            .on_thread(move |c| {
-                let result = match run(c, &sql, args) {
-                    Ok(answer) if answer.affected == 0 => Err(Error::NotFound),
-                    Ok(_) => Ok(c.last_insert_rowid()),
-                    Err(e) => Err(error(&e, Some(c))),
-                };
                 Ok((inside && c.is_autocommit(), result))
             })
             .await?;
@@ -342,6 +333,9 @@ fn value(value: ValueRef<'_>) -> Value {
 /// The error with its class. Result codes: <https://www.sqlite.org/rescode.html>.
 fn error(e: &rusqlite::Error, connection: Option<&Connection>) -> Error {
     let message = e.to_string();
+    if let rusqlite::Error::InvalidParameterCount(given, wanted) = e {
+        return Error::Encode(format!("{wanted} arguments are wanted, {given} were given"));
+    }
     let Some(code) = e.sqlite_error().map(|e| e.extended_code) else {
         return Error::database(Class::Other, None, message);
     };
@@ -349,6 +343,8 @@ fn error(e: &rusqlite::Error, connection: Option<&Connection>) -> Error {
         // BUSY and LOCKED, with their extended codes.
         _ if matches!(code & 0xff, 5 | 6) => Class::Retry,
         787 => Class::ForeignKey(None),
+        // ON DELETE RESTRICT is a trigger inside.
+        1811 if message == "FOREIGN KEY constraint failed" => Class::ForeignKey(None),
         // UNIQUE, PRIMARYKEY, ROWID
         2067 | 1555 | 2579 => Class::Unique(violated_index(&message, connection).into()),
         _ => Class::Other,
@@ -357,7 +353,7 @@ fn error(e: &rusqlite::Error, connection: Option<&Connection>) -> Error {
 }
 
 /// The name of the unique index that was violated. SQLite tells the columns only ("UNIQUE constraint failed: a.x, a.y"),
-/// so the indexes of the table are searched for these columns; a primary key is called as PostgreSQL calls it.
+/// so the indexes of the table are searched for these columns; what has no name of its own is called as PostgreSQL calls it.
 fn violated_index(message: &str, connection: Option<&Connection>) -> String {
     let Some((_, names)) = message.rsplit_once("failed: ") else { return String::new() };
     if let Some(index) = names.strip_prefix("index ") {
@@ -369,16 +365,20 @@ fn violated_index(message: &str, connection: Option<&Connection>) -> String {
     found.unwrap_or_else(|| format!("{table}_pkey"))
 }
 
+/// The name of the unique index over exactly these columns; `None` for the primary key.
+
 fn index_over(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<Option<String>> {
-    let mut indexes = connection
-        .prepare_cached("select name from pragma_index_list(?1) where \"unique\" = 1 and origin = 'c' order by name")?;
+    let mut indexes = connection.prepare_cached(
+        "select name, origin from pragma_index_list(?1) where \"unique\" = 1 and origin <> 'pk' order by name",
+    )?;
     let mut parts = connection.prepare_cached("select name from pragma_index_info(?1) order by seqno")?;
-    for index in indexes.query_map([table], |row| row.get::<_, String>(0))? {
-        let index = index?;
+    for index in indexes.query_map([table], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
+        let (index, origin) = index?;
         let over = parts.query_map([&index], |row| row.get::<_, Option<String>>(0))?;
         let over = over.collect::<rusqlite::Result<Vec<_>>>()?;
         if over.iter().map(Option::as_deref).eq(columns.iter().copied().map(Some)) {
-            return Ok(Some(index));
+            let named = origin == "c"; // made by CREATE INDEX, not by UNIQUE in CREATE TABLE
+            return Ok(Some(if named { index } else { format!("{table}_{}_key", columns.join("_")) }));
         }
     }
     Ok(None)

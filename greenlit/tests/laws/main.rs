@@ -1,1 +1,15 @@
-fn main() {}
+//! The laws of greenlit, each a test of its number, on every database.
+//!
+//! A law is an ordinary function over a [`support::TestDb`]; `laws!` makes a test of it for each database. What a
+//! database cannot show is listed in `not_shown.rs` with the reason.
+
+mod cancellation;
+mod commit_retry;
+mod effects;
+mod migrations;
+mod not_shown;
+mod ownership;
+mod scopes;
+mod support;
+mod time_reads;
+mod values;

@@ -1,0 +1,396 @@
+//! Laws 24 to 32: what `Ok` means, and what is run again.
+
+use std::{sync::Arc, time::Duration};
+
+use greenlit::{Class, Db, Error, Opts, Reader, Result, Tx, args};
+use tokio::time::Instant;
+
+use crate::support::{
+    Count, Proxy, TestDb, Wire, eventually, item, items, laws, laws_on, next_borrower, open, raw_postgres, raw_sqlite,
+};
+
+laws! {
+    law_24_ok_means_a_commit,
+    law_25_a_refused_commit_is_an_error,
+    law_28_another_writer_is_waited_for_until_the_deadline,
+    law_29_the_application_s_error_decides_nothing,
+    law_31_write_skew_is_prevented,
+}
+laws_on! { postgres:
+    law_26_a_lost_commit_is_resolved_by_its_key,
+    law_26_a_lost_commit_without_a_key_is_unknown,
+    law_28_deadlocks_are_run_again,
+    law_28_tries_are_counted_and_start_afresh,
+    law_30_a_connection_lost_before_commit_is_replaced,
+    law_30_a_restarted_server_fails_no_read,
+}
+laws_on! { sqlite: law_32_writers_begin_immediate }
+
+async fn law_24_ok_means_a_commit(t: Arc<TestDb>) -> Result<()> {
+    let (db, effects) = (t.open(1).await, Count::default());
+    for in_savepoint in [false, true] {
+        let own = effects.clone();
+        let result = db.tx(Opts::default(), async move |tx| {
+            item(tx, 1).await?;
+            tx.after_commit(async move || {
+                own.up();
+            });
+            if in_savepoint {
+                let scope = tx.savepoint(async |tx| tx.exec("no statement at all", args![]).await).await;
+                assert!(scope.is_err());
+                item(tx, 1).await.expect_err("a duplicate");
+            } else {
+                tx.exec("no statement at all", args![]).await.expect_err("no statement");
+            }
+            Ok::<_, Error>("well done")
+        });
+        // PostgreSQL would answer ROLLBACK to the COMMIT, which drivers take for success.
+        let result = result.await;
+        assert!(matches!(result, Err(Error::RolledBack(_))), "{result:?}");
+        assert_eq!(next_borrower(&db).await, (0, 0));
+    }
+    assert_eq!(effects.get(), 0);
+    Ok(())
+}
+
+async fn law_25_a_refused_commit_is_an_error(t: Arc<TestDb>) -> Result<()> {
+    let (db, effects) = (t.open(1).await, Count::default());
+    let own = effects.clone();
+    let result = db.tx(Opts::default(), async move |tx| {
+        item(tx, 1).await?;
+        tx.after_commit(async move || {
+            own.up();
+        });
+        tx.outbox("topic", "payload").await?;
+        // Checked at COMMIT.
+        tx.exec("insert into link (id, target) values (1, 99)", args![]).await
+    });
+    let error = result.await.unwrap_err();
+    assert!(matches!(error.class(), Class::ForeignKey(_)), "{error:?}");
+    assert_eq!(next_borrower(&db).await, (0, 0));
+    assert_eq!(effects.get(), 0);
+    assert_eq!((db.stats().discarded, db.stats().warnings), (0, 0));
+    t.assert_nothing_open().await;
+    Ok(())
+}
+
+/// Runs a transaction whose COMMIT the wire loses; tells the result, how often it ran and how many rows there are.
+async fn lose_commit(t: &TestDb, wire: Wire, opts: Opts) -> Result<(Result<()>, u32, i64)> {
+    let proxy = Proxy::to(t.url()).await;
+    let (db, runs) = (open(&proxy.url, 1).await, Count::default());
+    let own = runs.clone();
+    proxy.set(wire);
+    let result = db.tx(opts, async move |tx| {
+        own.up();
+        tx.insert("insert into note (body) values (?)", args![format!("{wire:?}")]).await?;
+        Ok::<_, Error>(())
+    });
+    let result = result.await;
+    // The same pool goes on.
+    let (rows,) = db.fetch_one("select count(*) from note where body = ?", args![format!("{wire:?}")]).await?;
+    Ok((result, runs.get(), rows))
+}
+
+async fn law_26_a_lost_commit_is_resolved_by_its_key(t: Arc<TestDb>) -> Result<()> {
+    let (result, runs, rows) = lose_commit(&t, Wire::LoseAnswerOfCommit, Opts::default().once("a")).await?;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!((runs, rows), (1, 1), "it had been committed");
+    let (result, runs, rows) = lose_commit(&t, Wire::LoseCommit, Opts::default().once("b")).await?;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!((runs, rows), (2, 1), "it had not been committed, so it was run again");
+    t.assert_nothing_open().await;
+    Ok(())
+}
+
+async fn law_26_a_lost_commit_without_a_key_is_unknown(t: Arc<TestDb>) -> Result<()> {
+    let (result, runs, rows) = lose_commit(&t, Wire::LoseAnswerOfCommit, Opts::default()).await?;
+    assert!(matches!(result, Err(Error::CommitUnknown)), "{result:?}");
+    assert_eq!((runs, rows), (1, 1));
+    let (result, runs, rows) = lose_commit(&t, Wire::LoseCommit, Opts::default()).await?;
+    assert!(matches!(result, Err(Error::CommitUnknown)), "{result:?}");
+    assert_eq!((runs, rows), (1, 0));
+    Ok(())
+}
+
+async fn law_28_deadlocks_are_run_again(t: Arc<TestDb>) -> Result<()> {
+    let (db, runs, effects) = (t.open(4).await, Count::default(), Count::default());
+    db.tx(Opts::default(), async |tx| {
+        item(tx, 1).await?;
+        item(tx, 2).await
+    })
+    .await?;
+    let tasks: Vec<_> = [(1, 2), (2, 1), (1, 2), (2, 1)]
+        .map(|(first, second)| {
+            let (db, runs, effects) = (db.clone(), runs.clone(), effects.clone());
+            tokio::spawn(async move {
+                let work = async move |tx: &mut Tx| {
+                    runs.up();
+                    tx.after_commit(async move || {
+                        effects.up();
+                    });
+                    tx.exec("update item set v = v + 1 where id = ?", args![first]).await?;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tx.exec("update item set v = v + 1 where id = ?", args![second]).await
+                };
+                db.tx(Opts::default().attempts(30), work).await
+            })
+        })
+        .into();
+    for task in tasks {
+        task.await.unwrap()?;
+    }
+    assert!(runs.get() > 4, "no deadlock was made");
+    assert_eq!(effects.get(), 4, "effects of failed tries are dropped");
+    assert_eq!(db.fetch::<(i64,)>("select v from item", args![]).await?, [(4,), (4,)]);
+    Ok(())
+}
+
+/// A function of the server's that gives up the transaction the first times it is called, as a serialization failure.
+async fn give_up_first(t: &TestDb, times: u32) {
+    let script = format!(
+        "drop sequence if exists tries; create sequence tries; \
+        create or replace function give_up() returns int language plpgsql as $$ begin \
+          if nextval('tries') <= {times} then raise exception 'in the way' using errcode = '40001'; end if; \
+          return 1; end $$"
+    );
+    t.raw(&script).await;
+}
+
+async fn law_28_tries_are_counted_and_start_afresh(t: Arc<TestDb>) -> Result<()> {
+    let (db, effects) = (t.open(1).await, Count::default());
+    for (fails, attempts, expected) in [(0, 1, Ok(1)), (2, 3, Ok(3)), (2, 5, Ok(3)), (3, 3, Err(3)), (9, 1, Err(1))] {
+        give_up_first(&t, fails).await;
+        let (runs, before) = (Count::default(), effects.get());
+        let (own, effect, list) = (runs.clone(), effects.clone(), Vec::new());
+        let work = async move |tx: &mut Tx| {
+            own.up();
+            let mut list = list;
+            list.push(1);
+            assert_eq!(list.len(), 1, "what is captured by value starts afresh");
+            tx.after_commit(async move || {
+                effect.up();
+            });
+            item(tx, 1).await?;
+            tx.fetch::<(i32,)>("select give_up()", args![]).await
+        };
+        let result = db.tx(Opts::default().attempts(attempts), work).await;
+        assert_eq!(result.as_ref().map(|_| runs.get()).map_err(|_| runs.get()), expected, "{result:?}");
+        if let Err(e) = result {
+            assert!(e.is_transient() && e.class() == Class::Retry, "{e:?}");
+        }
+        assert_eq!(effects.get() - before, u32::from(expected.is_ok()));
+        assert_eq!(next_borrower(&db).await.0, i64::from(expected.is_ok()));
+    }
+    // The deadline ends the tries, however many there may be.
+    give_up_first(&t, 1_000_000).await;
+    let started = Instant::now();
+    let opts = Opts::default().attempts(u32::MAX).within(Duration::from_millis(500));
+    let result = db.tx(opts, async |tx| tx.fetch::<(i32,)>("select give_up()", args![]).await).await;
+    assert!(result.is_err_and(|e| e.is_transient()));
+    assert!(started.elapsed() < Duration::from_secs(5));
+    Ok(())
+}
+
+async fn law_28_another_writer_is_waited_for_until_the_deadline(t: Arc<TestDb>) -> Result<()> {
+    let (db, runs) = (t.open(1).await, Count::default());
+    db.tx(Opts::default(), async |tx| item(tx, 1).await).await?;
+    // Another process writes, and takes its time.
+    let blocker = Blocker::on(&t).await;
+    let own = runs.clone();
+    let work = async move |tx: &mut Tx| {
+        own.up();
+        tx.exec("update item set v = v + 1 where id = 1", args![]).await
+    };
+    let started = Instant::now();
+    let result = db.tx(Opts::default().within(Duration::from_millis(300)), work.clone()).await;
+    assert!(result.as_ref().is_err_and(Error::is_transient), "{result:?}");
+    assert!(started.elapsed() < Duration::from_secs(3), "the deadline was missed");
+    let waiting = tokio::spawn({
+        let db = db.clone();
+        async move { db.tx(Opts::default(), work).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    blocker.commit().await;
+    assert_eq!(waiting.await.unwrap()?, 1);
+    assert_eq!(db.fetch::<(i64,)>("select v from item", args![]).await?, [(101,)]);
+    Ok(())
+}
+
+/// A writer that greenlit does not know: it has changed item 1 and not committed yet.
+enum Blocker {
+    Sqlite(rusqlite::Connection),
+    Postgres(tokio_postgres::Client),
+}
+
+impl Blocker {
+    const BEGIN: &str = "update item set v = v + 100 where id = 1";
+
+    async fn on(t: &TestDb) -> Blocker {
+        if t.is_postgres() {
+            let client = raw_postgres(t.url()).await;
+            client.batch_execute(&format!("begin; {}", Self::BEGIN)).await.unwrap();
+            return Blocker::Postgres(client);
+        }
+        let connection = raw_sqlite(t.url());
+        connection.execute_batch(&format!("begin immediate; {}", Self::BEGIN)).unwrap();
+        Blocker::Sqlite(connection)
+    }
+
+    async fn commit(self) {
+        match self {
+            Blocker::Sqlite(connection) => connection.execute_batch("commit").unwrap(),
+            Blocker::Postgres(client) => client.batch_execute("commit").await.unwrap(),
+        }
+    }
+}
+
+/// Says of every error that it is the application's own and final.
+#[derive(Debug)]
+struct Opaque;
+
+impl From<Error> for Opaque {
+    fn from(_: Error) -> Opaque {
+        Opaque
+    }
+}
+
+async fn law_29_the_application_s_error_decides_nothing(t: Arc<TestDb>) -> Result<()> {
+    let (db, runs) = (t.open(1).await, Count::default());
+    // An error of the application's without a reason at the database is not run again, whatever it looks like.
+    let own = runs.clone();
+    let result: Result<()> = db
+        .tx(Opts::default(), async move |tx| {
+            own.up();
+            item(tx, 1).await?;
+            Err(Error::Deadline)
+        })
+        .await;
+    assert!(result.is_err());
+    assert_eq!(runs.get(), 1);
+    assert_eq!(next_borrower(&db).await, (0, 0));
+    if t.is_postgres() {
+        give_up_first(&t, 2).await;
+        let (runs, own) = (Count::default(), Count::default());
+        let counted = own.clone();
+        let result = db.tx(Opts::default(), async move |tx| {
+            counted.up();
+            item(tx, 1).await?;
+            // The reason is hidden from whoever looks at the error, and the session has seen it nevertheless.
+            match tx.fetch::<(i32,)>("select give_up()", args![]).await {
+                Ok(_) => Ok(runs.up()),
+                Err(_) => Err(Opaque),
+            }
+        });
+        assert!(result.await.is_ok());
+        assert_eq!(own.get(), 3);
+        assert_eq!(next_borrower(&db).await, (1, 0));
+        // Swallowed altogether.
+        give_up_first(&t, 1).await;
+        let own = Count::default();
+        let counted = own.clone();
+        let result = db.tx(Opts::default(), async move |tx| {
+            counted.up();
+            item(tx, 1).await?;
+            let _ = tx.fetch::<(i32,)>("select give_up()", args![]).await;
+            Ok::<_, Opaque>(())
+        });
+        assert!(result.await.is_ok());
+        assert_eq!(own.get(), 2);
+        assert_eq!(next_borrower(&db).await, (1, 0));
+    }
+    Ok(())
+}
+
+/// Terminates every session of this database but the asking one, and waits until they are gone.
+async fn terminate_all(t: &TestDb) {
+    let all = "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity \
+        where datname = current_database() and pid <> pg_backend_pid()";
+    t.raw(all).await;
+}
+
+/// Opens all ten of the pool's connections.
+async fn fill(db: &Db) -> Result<()> {
+    let readers: Vec<_> = (0..10)
+        .map(|_| {
+            let db = db.clone();
+            tokio::spawn(async move { db.fetch::<(i32,)>("select 1 from pg_sleep(0.1)", args![]).await })
+        })
+        .collect();
+    for reader in readers {
+        reader.await.unwrap()?;
+    }
+    Ok(())
+}
+
+async fn law_30_a_connection_lost_before_commit_is_replaced(t: Arc<TestDb>) -> Result<()> {
+    let db = t.open(10).await;
+    for round in 0..5 {
+        fill(&db).await?;
+        terminate_all(&t).await;
+        db.tx(Opts::default(), async |tx| item(tx, round).await).await?;
+    }
+    assert_eq!(items(&mut db.single()).await?, 5);
+    Ok(())
+}
+
+async fn law_30_a_restarted_server_fails_no_read(t: Arc<TestDb>) -> Result<()> {
+    let db = t.open(10).await;
+    for _ in 0..5 {
+        fill(&db).await?;
+        // No task that could notice the end of a connection runs between the kill and the read: this one blocks.
+        terminate_all(&t).await;
+        assert_eq!(items(&mut db.single()).await?, 0);
+        let read = db.read(Opts::default(), async |r| items(r).await).await?;
+        assert_eq!(read, 0);
+    }
+    eventually("connections were opened beyond the agreed number", async || {
+        t.raw_number("select count(*) from pg_stat_activity where datname = current_database()").await <= 11
+    })
+    .await;
+    Ok(())
+}
+
+async fn law_31_write_skew_is_prevented(t: Arc<TestDb>) -> Result<()> {
+    let db = t.open(4).await;
+    db.tx(Opts::default(), async |tx| {
+        item(tx, 1).await?;
+        item(tx, 2).await
+    })
+    .await?;
+    // Of two on call one may leave: each asks, waits, and leaves if the other is there.
+    let leave = |id: i64| {
+        let db = db.clone();
+        tokio::spawn(async move {
+            let work = async move |tx: &mut Tx| {
+                let (on_call,): (i64,) = tx.fetch_one("select count(*) from item where v = 0", args![]).await?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                if on_call > 1 {
+                    tx.exec("update item set v = 1 where id = ?", args![id]).await?;
+                }
+                Ok::<_, Error>(())
+            };
+            db.tx(Opts::default().serializable().attempts(20), work).await
+        })
+    };
+    let (a, b) = (leave(1), leave(2));
+    a.await.unwrap()?;
+    b.await.unwrap()?;
+    assert_eq!(db.fetch_one::<(i64,)>("select count(*) from item where v = 0", args![]).await?, (1,));
+    Ok(())
+}
+
+async fn law_32_writers_begin_immediate(t: Arc<TestDb>) -> Result<()> {
+    let (db, url) = (t.open(1).await, t.url().to_owned());
+    let result = db.tx(Opts::default(), async move |tx| {
+        // Only a read so far, and yet it is the writer: a deferred transaction would lose its snapshot to another
+        // writer now, and fail at its own first write without a way to wait.
+        items(tx).await?;
+        let other = raw_sqlite(&url);
+        other.busy_timeout(Duration::ZERO).unwrap();
+        let begun = other.execute_batch("begin immediate");
+        assert!(begun.is_err(), "another writer came between");
+        item(tx, 1).await
+    });
+    assert_eq!(result.await?, 1);
+    Ok(())
+}

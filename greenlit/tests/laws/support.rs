@@ -1,0 +1,434 @@
+//! What the laws stand on: a database of their own, a way around greenlit, and a proxy that spoils the wire.
+
+use std::{
+    future::Future,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use greenlit::{Config, Db, Dialect, Error, Migration, Opts, Reader, Result, Tx, args, testing::Scratch};
+use rusqlite::fallible_iterator::FallibleIterator as _;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{Instant, timeout},
+};
+
+/// A test that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Set in a child process: the database that it shall use.
+const CHILD: &str = "GREENLIT_LAWS_CHILD";
+
+const SCHEMA: &[Migration] = &[Migration {
+    version: 1,
+    name: "laws",
+    sql: "
+        create table item (id {int} not null, v {int} not null, constraint item_pkey primary key (id));
+        create table note (id {id}, body {text} not null);
+        create unique index uq_note__body on note (body);
+        create table link (
+            id {int} not null, target {int},
+            constraint link_pkey primary key (id),
+            constraint fk_link__target foreign key (target) references item (id) deferrable initially deferred
+        );
+    ",
+}];
+
+/// Makes of each law a module of the same name with a test for each database.
+macro_rules! laws {
+    ($($law:ident),* $(,)?) => { $(
+        mod $law {
+            use $crate::support::TestDb;
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                TestDb::sqlite(module_path!()).await.run(super::$law).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                TestDb::postgres(module_path!()).await.run(super::$law).await;
+            }
+        }
+    )* };
+}
+/// Makes a test of each law for the one database that can show it.
+macro_rules! laws_on {
+    ($database:ident: $($law:ident),* $(,)?) => { $(
+        mod $law {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $database() {
+                $crate::support::TestDb::$database(module_path!()).await.run(super::$law).await;
+            }
+        }
+    )* };
+}
+pub(crate) use {laws, laws_on};
+
+/// A database with the schema of the laws.
+pub(crate) struct TestDb {
+    /// The path of the running test.
+    test: String,
+    url: String,
+    dialect: Dialect,
+    _scratch: Option<Scratch>,
+}
+
+impl TestDb {
+    pub(crate) async fn sqlite(module: &str) -> TestDb {
+        TestDb::new(module, "sqlite", async { Scratch::sqlite() }).await
+    }
+
+    pub(crate) async fn postgres(module: &str) -> TestDb {
+        TestDb::new(module, "postgres", Scratch::postgres()).await
+    }
+
+    async fn new(module: &str, database: &str, scratch: impl Future<Output = Result<Scratch>>) -> TestDb {
+        let module = module.split_once("::").expect("a module of the test crate").1;
+        let test = format!("{module}::{database}");
+        let dialect = if database == "sqlite" { Dialect::Sqlite } else { Dialect::Postgres };
+        if let Ok(url) = std::env::var(CHILD) {
+            return TestDb { test, url, dialect, _scratch: None };
+        }
+        let scratch = scratch.await.unwrap_or_else(|e| panic!("{e}"));
+        let t = TestDb { test, url: scratch.url().to_owned(), dialect, _scratch: Some(scratch) };
+        if t.is_postgres() {
+            // Deadlocks are found after this time: the laws make some on purpose.
+            let database = t.url.rsplit('/').next().unwrap().split('?').next().unwrap();
+            t.raw(&format!("alter database {database} set deadlock_timeout = '100ms'")).await;
+        }
+        t.open(1).await.migrate(SCHEMA).await.unwrap();
+        t
+    }
+
+    /// Runs a law on this database, for a limited time.
+    pub(crate) async fn run<F: Future<Output = Result<()>>>(self, law: impl FnOnce(Arc<TestDb>) -> F) {
+        let t = Arc::new(self);
+        let result = timeout(PATIENCE, law(t.clone())).await.expect("the law hangs");
+        result.unwrap_or_else(|e| panic!("{e:?}"));
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Opens the database with so many connections.
+    pub(crate) async fn open(&self, connections: usize) -> Db {
+        open(&self.url, connections).await
+    }
+
+    /// Runs a script on a connection of the driver's own, which greenlit knows nothing of.
+    pub(crate) async fn raw(&self, script: &str) {
+        self.raw_value(script).await;
+    }
+
+    /// The last value that a script brings back, as text.
+    pub(crate) async fn raw_value(&self, script: &str) -> Option<String> {
+        if !self.is_postgres() {
+            let connection = raw_sqlite(&self.url);
+            let mut rows = Vec::new();
+            let mut batch = rusqlite::Batch::new(&connection, script);
+            while let Some(mut statement) = batch.next().unwrap() {
+                let mut cursor = statement.raw_query();
+                while let Some(row) = cursor.next().unwrap() {
+                    rows.push(row.get::<_, rusqlite::types::Value>(0).unwrap());
+                }
+            }
+            return rows.pop().map(|value| match value {
+                rusqlite::types::Value::Text(text) => text,
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                other => format!("{other:?}"),
+            });
+        }
+        let messages = raw_postgres(&self.url).await.simple_query(script).await.unwrap();
+        messages.iter().rev().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        })
+    }
+
+    /// A number, asked for past greenlit.
+    pub(crate) async fn raw_number(&self, query: &str) -> i64 {
+        self.raw_value(query).await.expect("a row").parse().expect("a number")
+    }
+
+    /// No session of this database may be left inside a transaction.
+    pub(crate) async fn assert_nothing_open(&self) {
+        if !self.is_postgres() {
+            let connection = raw_sqlite(&self.url);
+            connection.busy_timeout(Duration::from_secs(2)).unwrap();
+            connection.execute_batch("begin immediate; rollback").expect("nobody holds the write lock");
+            return;
+        }
+        eventually("a session is idle in a transaction", async || {
+            let open = "select count(*) from pg_stat_activity \
+                where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'";
+            self.raw_number(open).await == 0
+        })
+        .await;
+    }
+
+    /// A statement that runs for a long time, if nobody stops it.
+    pub(crate) fn slow_statement(&self) -> &'static str {
+        if self.is_postgres() {
+            "select 1 from pg_sleep(60)"
+        } else {
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000000000) select count(*) from n"
+        }
+    }
+
+    /// The database that a child process was told to use, if this is one.
+    pub(crate) fn is_child(&self) -> bool {
+        std::env::var_os(CHILD).is_some()
+    }
+
+    /// Starts the running test a second time, as a process of its own on this database. Wait for its words, then let it
+    /// end or kill it.
+    pub(crate) fn child(&self) -> Process {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([&self.test, "--exact", "--nocapture"])
+            .env(CHILD, &self.url)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let words = BufReader::new(child.stdout.take().unwrap());
+        Process { child, words }
+    }
+}
+
+/// A child process and what it says.
+pub(crate) struct Process {
+    child: Child,
+    words: BufReader<std::process::ChildStdout>,
+}
+
+impl Process {
+    /// Waits until the child has said this.
+    pub(crate) fn hear(&mut self, word: &str) {
+        let mut line = String::new();
+        while !line.contains(word) {
+            line.clear();
+            assert_ne!(self.words.read_line(&mut line).unwrap(), 0, "the child ended before it said {word}");
+        }
+    }
+
+    /// Kills the child as the kernel would when memory is short.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the child's end.
+    pub(crate) fn join(mut self) {
+        assert!(self.child.wait().unwrap().success(), "the child failed");
+    }
+}
+
+/// Opens a database with so many connections.
+pub(crate) async fn open(url: &str, connections: usize) -> Db {
+    let mut config = Config::default();
+    config.connections = connections;
+    Db::open_with(url, &config).await.unwrap()
+}
+
+pub(crate) fn raw_sqlite(url: &str) -> rusqlite::Connection {
+    #[allow(clippy::disallowed_methods)] // the laws look past greenlit
+    let connection = rusqlite::Connection::open(url.strip_prefix("sqlite:").unwrap()).unwrap();
+    connection.busy_timeout(Duration::from_secs(10)).unwrap();
+    connection.execute_batch("pragma foreign_keys = on").unwrap();
+    connection
+}
+
+pub(crate) async fn raw_postgres(url: &str) -> tokio_postgres::Client {
+    #[allow(clippy::disallowed_methods)] // the laws look past greenlit
+    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    client
+}
+
+/// Waits until something is true, for five seconds.
+pub(crate) async fn eventually(otherwise: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(5);
+    while !is_true().await {
+        assert!(Instant::now() < end, "after five seconds: {otherwise}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Inserts an item.
+pub(crate) async fn item(tx: &mut Tx, id: i64) -> Result<u64> {
+    tx.exec("insert into item (id, v) values (?, 0)", args![id]).await
+}
+
+/// How many items there are.
+pub(crate) async fn items(r: &mut impl Reader) -> Result<i64> {
+    Ok(r.fetch_one::<(i64,)>("select count(*) from item", args![]).await?.0)
+}
+
+/// What the next borrower of the only connection finds: it must come soon, and be able to write.
+pub(crate) async fn next_borrower(db: &Db) -> (i64, i64) {
+    let look = db.tx(Opts::default(), async |tx| {
+        let items = items(tx).await?;
+        let (jobs,): (i64,) = tx.fetch_one("select count(*) from greenlit_outbox", args![]).await?;
+        tx.exec("delete from item", args![]).await?;
+        tx.exec("delete from greenlit_outbox", args![]).await?;
+        Ok::<_, Error>((items, jobs))
+    });
+    timeout(Duration::from_secs(2), look).await.expect("the next borrower waits").expect("a clean connection")
+}
+
+/// Counts what happens.
+#[derive(Clone, Default)]
+pub(crate) struct Count(Arc<AtomicU32>);
+
+impl Count {
+    /// Adds one and tells how many there were before.
+    pub(crate) fn up(&self) -> u32 {
+        self.0.fetch_add(1, SeqCst)
+    }
+
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(SeqCst)
+    }
+}
+
+/// Keeps what happens, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn add(&self, what: &str) {
+        self.0.lock().unwrap().push(what.to_owned());
+    }
+
+    pub(crate) fn get(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Random numbers that can be had again: the seed is printed, and taken from `GREENLIT_SEED` if that is set.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Random {
+        use std::hash::{BuildHasher, RandomState};
+        let given = std::env::var("GREENLIT_SEED").ok().map(|seed| seed.parse().expect("GREENLIT_SEED is a number"));
+        let seed = given.unwrap_or_else(|| RandomState::new().hash_one(()));
+        println!("seed: run again with GREENLIT_SEED={seed}");
+        Random(seed)
+    }
+
+    /// The next number below `end` (splitmix64).
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+/// What a [`Proxy`] does to the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Wire {
+    /// Passes everything on.
+    Plain,
+    /// Passes the server's answers on one to three bytes at a time.
+    ByteByByte,
+    /// Passes the next COMMIT on, swallows its answer and breaks the connection; then plain.
+    LoseAnswerOfCommit,
+    /// Swallows the next COMMIT and breaks the connection; then plain.
+    LoseCommit,
+}
+
+/// Stands between greenlit and PostgreSQL.
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    wire: Arc<AtomicU8>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn to(url: &str) -> Proxy {
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (authority, path) = rest.split_once('/').unwrap();
+        let (user, server) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
+        let at = if user.is_empty() { "" } else { "@" };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let wire = Arc::new(AtomicU8::new(Wire::Plain as u8));
+        let (server, spoils) = (server.to_owned(), wire.clone());
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, wire) = (server.clone(), spoils.clone());
+                tokio::spawn(async move { drop(pass_on(client, &server, &wire).await) });
+            }
+        });
+        Proxy { url: format!("{scheme}://{user}{at}127.0.0.1:{port}/{path}"), wire, task }
+    }
+
+    pub(crate) fn set(&self, wire: Wire) {
+        self.wire.store(wire as u8, SeqCst);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Both directions of one connection, until either side ends it.
+async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(server).await?;
+    client.set_nodelay(true)?;
+    let (mut question, mut answer) = ([0; 16 * 1024], [0; 16 * 1024]);
+    loop {
+        tokio::select! {
+            n = client.read(&mut question) => {
+                let question = &question[..n?];
+                if question.is_empty() {
+                    return Ok(());
+                }
+                let lose = |wire_now| {
+                    let plain = Wire::Plain as u8;
+                    question.ends_with(b"COMMIT\0") && wire.compare_exchange(wire_now as u8, plain, SeqCst, SeqCst).is_ok()
+                };
+                if lose(Wire::LoseCommit) {
+                    return Ok(());
+                }
+                server.write_all(question).await?;
+                if lose(Wire::LoseAnswerOfCommit) {
+                    server.read(&mut answer).await?;
+                    return Ok(());
+                }
+            }
+            n = server.read(&mut answer) => {
+                let answer = &answer[..n?];
+                if answer.is_empty() {
+                    return Ok(());
+                }
+                if wire.load(SeqCst) != Wire::ByteByByte as u8 {
+                    client.write_all(answer).await?;
+                    continue;
+                }
+                for (at, bytes) in answer.chunks(1 + answer.len() % 3).enumerate() {
+                    client.write_all(bytes).await?;
+                    tokio::task::yield_now().await;
+                    if at % 16 == 0 {
+                        tokio::time::sleep(Duration::from_micros(50)).await;
+                    }
+                }
+            }
+        }
+    }
+}

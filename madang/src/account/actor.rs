@@ -1,0 +1,92 @@
+//! Who asks: extractors that stand in a handler's signature.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use super::{
+    UserId,
+    model::{Email, Nickname, User},
+    queries,
+};
+use crate::{
+    app::App,
+    clock::Timestamp,
+    error::{Code, Error, Result},
+};
+
+/// The authenticated user who makes the request. One statement looks whether he is still there and his token still good.
+///
+/// # Rejections
+/// 401 "Not Authenticated" without a token, 401 "Invalid Token" with anything but a good one.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// His id.
+    pub id: UserId,
+    /// His address: his own to see.
+    pub email: Email,
+    /// His nickname.
+    pub nickname: Nickname,
+    /// When he signed up.
+    pub create_dt: Timestamp,
+}
+
+impl FromRequestParts<App> for Actor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let token = bearer_token(&parts.headers)?;
+        let bearer = app.tokens.check(token).ok_or(Code::InvalidToken)?;
+        let user = queries::by_id(&mut app.db.single(), bearer.user).await?;
+        match user {
+            Some(user) if user.token_epoch == bearer.epoch => Ok(Actor::from(user)),
+            _ => Err(Code::InvalidToken.into()),
+        }
+    }
+}
+
+impl From<User> for Actor {
+    fn from(user: User) -> Actor {
+        Actor { id: user.id, email: user.email, nickname: user.nickname, create_dt: user.create_dt }
+    }
+}
+
+/// The user who makes the request, if he says who he is. On a route that is open to all, a token that is no longer good
+/// makes him anonymous, as it did for clients of the board before.
+///
+/// # Rejections
+/// Only when the database fails.
+#[derive(Clone, Debug)]
+pub struct MaybeActor(pub Option<Actor>);
+
+impl MaybeActor {
+    /// Whether the request comes from this user.
+    pub fn is(&self, user: UserId) -> bool {
+        self.0.as_ref().is_some_and(|actor| actor.id == user)
+    }
+}
+
+impl FromRequestParts<App> for MaybeActor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        match Actor::from_request_parts(parts, app).await {
+            Ok(actor) => Ok(MaybeActor(Some(actor))),
+            Err(e) if e.code().status().is_server_error() => Err(e),
+            Err(_) => Ok(MaybeActor(None)),
+        }
+    }
+}
+
+/// The token of the Authorization header; two of them are none.
+fn bearer_token(headers: &HeaderMap) -> Result<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().filter(|value| !value.is_empty()).ok_or(Code::NotAuthenticated)?;
+    let text = value.to_str().map_err(|_| Code::InvalidToken)?;
+    let (scheme, token) = text.split_once(' ').ok_or(Code::InvalidToken)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || values.next().is_some() {
+        return Err(Code::InvalidToken.into());
+    }
+    Ok(token)
+}

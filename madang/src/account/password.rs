@@ -1,0 +1,145 @@
+//! Password hashes: Argon2id, off the runtime and never more at once than the machine can bear.
+
+use std::sync::Arc;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use tokio::sync::Semaphore;
+
+use crate::{
+    error::{Code, Error, Result},
+    secret,
+};
+
+/// Memory in KiB, passes and lanes as OWASP recommends them:
+/// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// A stored hash that asks for more than this was tampered with; it is refused before memory is allocated.
+const MOST_MEMORY_KIB: u32 = 65_536;
+const MOST_PASSES: u32 = 8;
+const MOST_LANES: u32 = 4;
+/// How many callers may wait for a turn; further ones are told to come back.
+const QUEUE: usize = 64;
+
+/// Hashes and verifies passwords. Clones share the turns.
+#[derive(Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    /// The hash of no password, verified for unknown users so that they take as long as known ones.
+    nobody: Arc<str>,
+}
+
+impl Default for Passwords {
+    /// As many turns as there are processors.
+    fn default() -> Self {
+        let turns = std::thread::available_parallelism().map_or(2, usize::from);
+        let nobody = hash_now(&secret::random_name()).unwrap_or_default();
+        Passwords {
+            turns: Arc::new(Semaphore::new(turns)),
+            queue: Arc::new(Semaphore::new(QUEUE)),
+            nobody: nobody.into(),
+        }
+    }
+}
+
+impl Passwords {
+    /// The hash of a password, with a salt of its own, as a PHC string.
+    ///
+    /// # Errors
+    /// 503 if too many wait already.
+    pub async fn hash(&self, password: String) -> Result<String> {
+        self.in_turn(move || hash_now(&password)).await?
+    }
+
+    /// Whether the password is the one that was hashed. Without a hash the answer is no, after the same time.
+    ///
+    /// # Errors
+    /// 503 if too many wait already.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.nobody.to_string());
+        self.in_turn(move || verify_now(&password, &hash) && known).await
+    }
+
+    /// Runs `work` on a thread that may block, when it is its turn. The turn lasts until the work has ended, even if the
+    /// caller is gone.
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let busy = || Error::from(Code::Unavailable).retry_after(2);
+        let _place = self.queue.clone().try_acquire_owned().map_err(|_| busy())?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| busy())?;
+        let work = move || {
+            let result = work();
+            drop(turn);
+            result
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash_now(password: &str) -> Result<String> {
+    let hash: PasswordHash = argon2()?
+        .hash_password_with_salt(password.as_bytes(), &secret::random::<16>())
+        .map_err(|e| Error::internal(e.to_string()))?;
+    Ok(hash.to_string())
+}
+
+fn verify_now(password: &str, hash: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    let Ok(params) = Params::try_from(&hash) else { return false };
+    let bearable =
+        params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES;
+    bearable && argon2().is_ok_and(|argon2| argon2.verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a13_each_password_verifies_only_itself() {
+        let passwords = Passwords::default();
+        let seventy_two = "x".repeat(72);
+        let texts = [
+            format!("{seventy_two}a"),
+            format!("{seventy_two}b"),
+            " pass word ".to_owned(),
+            "pass word".to_owned(),
+            "PASS WORD".to_owned(),
+            "caf\u{e9}caf\u{e9}".to_owned(),
+            "cafe\u{301}cafe\u{301}".to_owned(),
+            "🍜🍜🍜🍜🍜🍜🍜🍜".to_owned(),
+            "y".repeat(64),
+            "y".repeat(128),
+        ];
+        let mut hashes = Vec::new();
+        for text in &texts {
+            hashes.push(passwords.hash(text.clone()).await.unwrap());
+        }
+        for (i, text) in texts.iter().enumerate() {
+            // Itself, and the neighbour that is most like it.
+            for j in [i, i ^ 1] {
+                assert_eq!(passwords.verify(text.clone(), Some(hashes[j].clone())).await.unwrap(), i == j, "{i} {j}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a20_a_tampered_hash_fails_closed() {
+        let passwords = Passwords::default();
+        let good = passwords.hash("a password".to_owned()).await.unwrap();
+        assert!(good.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{good}");
+        let greedy = good.replace("m=19456", "m=4194304");
+        let long = good.replace("t=2", "t=4000000");
+        for hash in ["", "$", "$argon2id$m=4194304", &good[..40], &greedy, &long, &"é".repeat(30), "$2b$12$abc"] {
+            assert!(!passwords.verify("a password".to_owned(), Some(hash.to_owned())).await.unwrap(), "{hash}");
+        }
+        assert!(!passwords.verify("a password".to_owned(), None).await.unwrap());
+    }
+}

@@ -1,0 +1,97 @@
+//! Access tokens: JWTs of one algorithm, made and read here alone.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::UserId,
+    clock::Clock,
+    error::{Error, Result},
+    secret::Key,
+};
+
+/// How long a token lasts.
+pub(super) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// How far the clocks of two nodes may be apart, in seconds.
+const LEEWAY: i64 = 5;
+/// No token of ours comes near.
+const MOST_BYTES: usize = 2_048;
+const ISSUER: &str = "madang";
+const AUDIENCE: &str = "madang:access";
+const ALGORITHM: Algorithm = Algorithm::HS256;
+
+/// Makes and checks access tokens.
+pub struct Tokens {
+    signing: EncodingKey,
+    checking: DecodingKey,
+    validation: Validation,
+    clock: Clock,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    iss: String,
+    aud: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    /// The user's token epoch when the token was made: raising the user's ends all his tokens.
+    epoch: i64,
+}
+
+/// Whom a token names; the user may be gone by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bearer {
+    pub(super) user: UserId,
+    pub(super) epoch: i64,
+}
+
+impl Tokens {
+    /// Tokens signed with this key.
+    pub fn new(key: &Key, clock: Clock) -> Tokens {
+        let mut validation = Validation::new(ALGORITHM);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+        // Times are checked below, by our own clock.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        Tokens {
+            signing: EncodingKey::from_secret(key.bytes()),
+            checking: DecodingKey::from_secret(key.bytes()),
+            validation,
+            clock,
+        }
+    }
+
+    pub(super) fn make(&self, bearer: Bearer) -> Result<String> {
+        let now = self.clock.now();
+        let claims = Claims {
+            sub: bearer.user.0.to_string(),
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            iat: now.seconds(),
+            nbf: now.seconds(),
+            exp: now.after(LIFETIME).seconds(),
+            epoch: bearer.epoch,
+        };
+        jsonwebtoken::encode(&Header::new(ALGORITHM), &claims, &self.signing).map_err(Error::internal)
+    }
+
+    /// Whom the token names, if we made it, in this form, and it is valid now.
+    pub(super) fn check(&self, token: &str) -> Option<Bearer> {
+        if token.len() > MOST_BYTES {
+            return None;
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation).ok()?.claims;
+        let now = self.clock.now().seconds();
+        let timely = claims.exp.saturating_add(LEEWAY) > now
+            && claims.nbf.saturating_sub(LEEWAY) <= now
+            && claims.iat.saturating_sub(LEEWAY) <= now;
+        let user = claims.sub.parse().ok().filter(|id| *id > 0)?;
+        timely.then_some(Bearer { user: UserId(user), epoch: claims.epoch })
+    }
+}

@@ -1,0 +1,96 @@
+//! The running board: everything that handlers and jobs share.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use greenlit::Db;
+use tokio::sync::Notify;
+
+use crate::{
+    account::{Passwords, Tokens},
+    clock::Clock,
+    config::{Config, ConfigError},
+    media::Media,
+    migration,
+};
+
+/// How long the start waits for the database to answer and to be migrated.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A handle on the board; clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What [`App`] holds.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The clock.
+    pub clock: Clock,
+    /// Pictures: where they are kept, checked and found.
+    pub media: Media,
+    /// Hashes and verifies passwords.
+    pub passwords: Passwords,
+    /// Makes and checks access tokens.
+    pub tokens: Tokens,
+    /// The server is about to stop: it still serves, but no longer says that it is ready.
+    pub draining: AtomicBool,
+    /// Wakes the worker; a hint, which it does not depend on.
+    pub work: Arc<Notify>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Sets the board up: key, database, schema, image folder.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn open(config: &Config, clock: Clock) -> Result<App, ConfigError> {
+        let key = config.data.key().map_err(ConfigError)?;
+        let opening = async {
+            let db = Db::open(&config.database_url).await?;
+            db.migrate(migration::HISTORY).await?;
+            Ok::<_, greenlit::Error>(db)
+        };
+        let opened = tokio::time::timeout(START_PATIENCE, opening).await;
+        let db = opened
+            .unwrap_or(Err(greenlit::Error::Deadline))
+            .map_err(|e| ConfigError(format!("the database does not serve: {e}")))?;
+        let media = Media::open(config).await?;
+        Ok(App(Arc::new(Parts {
+            db,
+            media,
+            passwords: Passwords::default(),
+            tokens: Tokens::new(&key, clock.clone()),
+            clock,
+            draining: AtomicBool::new(false),
+            work: Arc::default(),
+        })))
+    }
+
+    /// Whether the server is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// An effect for `after_commit`: the worker has something to do.
+    pub fn wake_worker(&self) -> impl FnOnce() -> std::future::Ready<()> + Send + 'static {
+        let work = self.work.clone();
+        move || {
+            work.notify_one();
+            std::future::ready(())
+        }
+    }
+}

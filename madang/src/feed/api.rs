@@ -1,0 +1,343 @@
+//! The feeds' routes.
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use greenlit::{Opts, Read};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    model::{Change, Feed, FeedId, Order, Text},
+    queries, service,
+    view::{AuthorFeedPage, FeedImages, FeedPage, FeedView, join},
+};
+use crate::{
+    account::{Actor, Email, MaybeActor, Nickname, UserId, queries as accounts},
+    app::App,
+    error::{Code, Error, Result},
+    http::{
+        form::{Form, FormLimits, read_form},
+        query::{PathFields, QueryFields},
+    },
+    media::{self, spool::Spool},
+    openapi::{Problem, Problems},
+    paging::{Pagination, Position, Window},
+};
+
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(create_feed))
+        .routes(routes!(read_feed))
+        .routes(routes!(list_feeds))
+        .routes(routes!(list_feeds_by_user))
+        .routes(routes!(update_feed))
+        .routes(routes!(delete_feed))
+}
+
+/// What a new feed sends; `application/x-www-form-urlencoded` does for one without images.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct NewFeed {
+    #[schema(min_length = 1, max_length = 200)]
+    title: String,
+    #[schema(min_length = 1, max_length = 50_000)]
+    content: String,
+    /// At most 10 files: JPEG, PNG, GIF or WebP of at most 10 MB and 40 megapixels each.
+    #[schema(value_type = Option<Vec<String>>, format = Binary)]
+    images: Option<Vec<String>>,
+}
+
+/// Create a feed
+///
+/// Images are decoded and encoded anew, upright and without metadata. Of an animation the first frame is kept.
+#[utoipa::path(
+    post, path = "/api/feed/create", tag = "feed", security(("bearer" = [])),
+    request_body(content = NewFeed, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "The feed", body = FeedView),
+        (status = 400, description = "`broken_body`", body = Problem),
+        (status = 401, description = "`not_authenticated`, `invalid_token`", body = Problem),
+        (status = 413, description = "`body_too_large`, `too_many_parts`, `image_too_large`", body = Problem),
+        (status = 415, description = "`unsupported_image_type`", body = Problem),
+        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Problems),
+        (status = 503, description = "`unavailable`: try again", body = Problem),
+    ),
+)]
+async fn create_feed(State(app): State<App>, actor: Actor, headers: HeaderMap, body: Body) -> Result<Json<FeedView>> {
+    let form = read_feed_form(&app, &headers, body, "images").await?;
+    let text = Text::parse(&form.document)?;
+    let staged = media::stage(&app, actor.id, uploads(form)).await?;
+    let created =
+        app.db.tx(Opts::default(), async |tx| service::create(&app, tx, actor.id, &text, &staged).await).await;
+    answer(&app, actor, created, staged).await
+}
+
+/// Read a feed
+#[utoipa::path(
+    get, path = "/api/feed/read/{feed_id}", tag = "feed", security((), ("bearer" = [])),
+    params(("feed_id" = i64, Path, minimum = 1)),
+    responses(
+        (status = 200, description = "The feed", body = FeedView),
+        (status = 404, description = "`feed_not_found`", body = Problem),
+        (status = 422, description = "`invalid_input`", body = Problems),
+    ),
+)]
+async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor) -> Result<Json<FeedView>> {
+    let id = feed_id(&path)?;
+    let found: Option<FeedImages> = app
+        .db
+        .read(Opts::default(), async |r: &mut Read| {
+            let Some(feed) = queries::by_id(r, id).await? else { return Ok::<_, greenlit::Error>(None) };
+            let images = media::of_feeds(r, &[id.0]).await?;
+            Ok(Some(FeedImages { feed, images }))
+        })
+        .await?;
+    let found = found.ok_or(Code::FeedNotFoundOnRead)?;
+    Ok(Json(FeedView::new(&app, &viewer, found)))
+}
+
+/// List feeds
+#[utoipa::path(
+    get, path = "/api/feed/list", tag = "feed", security((), ("bearer" = [])),
+    params(
+        ("skip" = Option<i64>, Query, minimum = 0, description = "How many feeds to leave out. Cost grows with it; `cursor` does not"),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
+        ("sort_by" = Option<String>, Query, description = "`create_dt_desc` (default), `create_dt_asc`, `update_dt_desc`, `update_dt_asc`"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, instead of `skip`"),
+    ),
+    responses(
+        (status = 200, description = "A page of feeds", body = FeedPage),
+        (status = 422, description = "`invalid_input`", body = Problems),
+    ),
+)]
+async fn list_feeds(State(app): State<App>, query: QueryFields, viewer: MaybeActor) -> Result<Json<FeedPage>> {
+    let mut fields = query.fields();
+    let order = fields.one_of("sort_by", Order::CreateDesc, Order::OF_ALL);
+    let list = format!("feeds {order:?}");
+    let window = Window::parse(&mut fields, &list);
+    let window = fields.finish(window)?;
+    let page = async |r: &mut Read| {
+        let mut feeds = queries::page(r, order, window).await?;
+        let next = next_cursor(&mut feeds, order, window, &list);
+        let images = media::of_feeds(r, &ids(&feeds)).await?;
+        let total = queries::count(r, None).await?;
+        Ok::<_, greenlit::Error>((join(feeds, images), next, total))
+    };
+    let (feeds, next, total) = app.db.read(Opts::default(), page).await?;
+    let feeds = feeds.into_iter().map(|feed| FeedView::new(&app, &viewer, feed)).collect();
+    Ok(Json(FeedPage { feeds, pagination: Pagination::new(window, total, next) }))
+}
+
+/// List the feeds of one user
+///
+/// The user is named by the first of `user_id`, `nickname` and `email` that is given. By `email` only the user himself
+/// finds his feeds; for anybody else, and for a user who is not there, the list is empty.
+#[utoipa::path(
+    get, path = "/api/feed/list-by-user", tag = "feed", security((), ("bearer" = [])),
+    params(
+        ("user_id" = Option<i64>, Query, minimum = 1),
+        ("nickname" = Option<String>, Query),
+        ("email" = Option<String>, Query),
+        ("skip" = Option<i64>, Query, minimum = 0),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
+        ("sort_by" = Option<String>, Query, description = "`id_desc` (default), `id_asc`, `create_dt_desc`, `create_dt_asc`"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, instead of `skip`"),
+    ),
+    responses(
+        (status = 200, description = "A page of the user's feeds", body = AuthorFeedPage),
+        (status = 400, description = "`user_criterion_missing`", body = Problem),
+        (status = 422, description = "`invalid_input`", body = Problems),
+    ),
+)]
+async fn list_feeds_by_user(
+    State(app): State<App>,
+    query: QueryFields,
+    viewer: MaybeActor,
+) -> Result<Json<AuthorFeedPage>> {
+    let mut fields = query.fields();
+    let criterion = Criterion {
+        id: fields.optional_id("user_id").map(UserId),
+        nickname: fields.optional_text("nickname", 0..=1_000),
+        email: fields.optional_text("email", 0..=1_000),
+    };
+    let order = fields.one_of("sort_by", Order::IdDesc, Order::OF_AUTHOR);
+    let list = format!("feeds of one {order:?}");
+    let window = Window::parse(&mut fields, &list);
+    let window = fields.finish(window)?;
+    if !criterion.is_given() {
+        return Err(Code::UserCriterionMissing.into());
+    }
+    let page = async |r: &mut Read| {
+        let Some(author) = criterion.find(r, &viewer).await? else { return Ok((Vec::new(), None, 0)) };
+        let mut feeds = queries::page_of(r, author, order, window).await?;
+        let next = next_cursor(&mut feeds, order, window, &list);
+        let images = media::of_feeds(r, &ids(&feeds)).await?;
+        let total = queries::count(r, Some(author)).await?;
+        Ok::<_, greenlit::Error>((join(feeds, images), next, total))
+    };
+    let (feeds, next_cursor, total_count) = app.db.read(Opts::default(), page).await?;
+    let feeds = feeds.into_iter().map(|feed| FeedView::new(&app, &viewer, feed)).collect();
+    Ok(Json(AuthorFeedPage { total_count, feeds, next_cursor }))
+}
+
+/// What a change of a feed sends.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct ChangedFeed {
+    #[schema(min_length = 1, max_length = 200)]
+    title: String,
+    #[schema(min_length = 1, max_length = 50_000)]
+    content: String,
+    /// Files to append. A feed has 10 images at most.
+    #[schema(value_type = Option<Vec<String>>, format = Binary)]
+    new_images: Option<Vec<String>>,
+    /// Addresses of images of this feed to remove.
+    target_image_urls: Option<Vec<String>>,
+}
+
+/// Change a feed
+///
+/// Images keep their order; new ones are appended. Those removed answer 404 within seconds.
+#[utoipa::path(
+    patch, path = "/api/feed/update/{feed_id}", tag = "feed", security(("bearer" = [])),
+    params(("feed_id" = i64, Path, minimum = 1)),
+    request_body(content = ChangedFeed, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "The feed", body = FeedView),
+        (status = 400, description = "`broken_body`", body = Problem),
+        (status = 401, description = "`not_authenticated`, `invalid_token`", body = Problem),
+        (status = 403, description = "`permission_denied`: another's feed", body = Problem),
+        (status = 404, description = "`feed_not_found`", body = Problem),
+        (status = 413, description = "`body_too_large`, `too_many_parts`, `image_too_large`", body = Problem),
+        (status = 415, description = "`unsupported_image_type`", body = Problem),
+        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Problems),
+        (status = 503, description = "`unavailable`: try again", body = Problem),
+    ),
+)]
+async fn update_feed(
+    State(app): State<App>,
+    actor: Actor,
+    path: PathFields,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<FeedView>> {
+    let id = feed_id(&path)?;
+    let form = read_feed_form(&app, &headers, body, "new_images").await?;
+    let change = Change::parse(&form.document)?;
+    // Before pictures are decoded and stored; the transaction looks again.
+    let images = app
+        .db
+        .read(Opts::default(), async |r: &mut Read| {
+            service::owned(r, actor.id, id).await?;
+            Ok::<_, Error>(media::of_feeds(r, &[id.0]).await?)
+        })
+        .await?;
+    let (_, kept) = service::split(&app, images, &change.targets)?;
+    if kept.len() + form.files.len() > media::IMAGES_PER_FEED {
+        return Err(Code::TooManyImages.into());
+    }
+    let staged = media::stage(&app, actor.id, uploads(form)).await?;
+    let updated =
+        app.db.tx(Opts::default(), async |tx| service::update(&app, tx, actor.id, id, &change, &staged).await).await;
+    answer(&app, actor, updated, staged).await
+}
+
+#[derive(Serialize, ToSchema)]
+struct Message {
+    #[schema(example = "Feed Deleted")]
+    message: &'static str,
+}
+
+/// Delete a feed
+///
+/// Its images go with it.
+#[utoipa::path(
+    delete, path = "/api/feed/delete/{feed_id}", tag = "feed", security(("bearer" = [])),
+    params(("feed_id" = i64, Path, minimum = 1)),
+    responses(
+        (status = 200, description = "Deleted", body = Message),
+        (status = 401, description = "`not_authenticated`, `invalid_token`", body = Problem),
+        (status = 403, description = "`permission_denied`: another's feed", body = Problem),
+        (status = 404, description = "`feed_not_found`", body = Problem),
+        (status = 422, description = "`invalid_input`", body = Problems),
+    ),
+)]
+async fn delete_feed(State(app): State<App>, actor: Actor, path: PathFields) -> Result<Json<Message>> {
+    let id = feed_id(&path)?;
+    app.db.tx(Opts::default(), async |tx| service::delete(&app, tx, actor.id, id).await).await?;
+    Ok(Json(Message { message: "Feed Deleted" }))
+}
+
+/// Whose feeds are asked for.
+#[derive(Clone)]
+struct Criterion {
+    id: Option<UserId>,
+    nickname: Option<String>,
+    email: Option<String>,
+}
+
+impl Criterion {
+    fn is_given(&self) -> bool {
+        self.id.is_some() || self.nickname.is_some() || self.email.is_some()
+    }
+
+    /// The user, by the first criterion given. By address only its owner is found: it must tell nobody who has it.
+    async fn find(&self, r: &mut Read, viewer: &MaybeActor) -> greenlit::Result<Option<UserId>> {
+        if let Some(id) = self.id {
+            return Ok(Some(id));
+        }
+        if let Some(nickname) = &self.nickname {
+            return match Nickname::parse(nickname) {
+                Some(nickname) => accounts::id_by_nickname(r, &nickname).await,
+                None => Ok(None),
+            };
+        }
+        let asked = self.email.as_deref().and_then(Email::parse);
+        let owner = viewer.0.as_ref().filter(|actor| asked.is_some_and(|email| email.key() == actor.email.key()));
+        Ok(owner.map(|actor| actor.id))
+    }
+}
+
+fn feed_id(path: &PathFields) -> Result<FeedId> {
+    let mut fields = path.fields();
+    let id = FeedId(fields.id("feed_id"));
+    fields.finish(id)
+}
+
+async fn read_feed_form(app: &App, headers: &HeaderMap, body: Body, files: &'static str) -> Result<Form<Spool>> {
+    read_form(headers, body, &[files], &FormLimits::default(), || app.media.spool()).await
+}
+
+fn uploads(form: Form<Spool>) -> Vec<Spool> {
+    form.files.into_iter().map(|file| file.sink).collect()
+}
+
+fn ids(feeds: &[Feed]) -> Vec<i64> {
+    feeds.iter().map(|feed| feed.id.0).collect()
+}
+
+/// Cuts off the feed that was asked for beyond the page, and makes the cursor that it stands for.
+fn next_cursor(feeds: &mut Vec<Feed>, order: Order, window: Window, list: &str) -> Option<String> {
+    let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
+    if feeds.len() <= limit {
+        return None;
+    }
+    feeds.truncate(limit);
+    feeds.last().map(|feed| Position { value: order.value(feed), id: feed.id.0 }.cursor(list))
+}
+
+/// The answer to a write. What was staged for one that failed is given back.
+async fn answer(
+    app: &App,
+    actor: Actor,
+    written: Result<FeedImages>,
+    staged: Vec<media::Staged>,
+) -> Result<Json<FeedView>> {
+    match written {
+        Ok(feed) => Ok(Json(FeedView::new(app, &MaybeActor(Some(actor)), feed))),
+        Err(e) => {
+            media::discard(app, staged).await;
+            Err(e)
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Feeds: the posts of the board, with their images in order.
+//!
+//! Invariants: only its author changes or deletes a feed. It has ten images at most, whoever adds them at the same time.
+//! What is removed from it takes its rows and its objects along.
+
+mod api;
+mod model;
+pub(crate) mod queries;
+mod service;
+mod view;
+
+pub(crate) use api::api;

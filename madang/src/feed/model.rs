@@ -1,0 +1,107 @@
+//! The values of a feed.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    account::{Email, Nickname, UserId},
+    clock::Timestamp,
+    error::Result,
+    http::input::Document,
+};
+
+const TITLE_LENGTH: std::ops::RangeInclusive<usize> = 1..=200;
+const CONTENT_LENGTH: std::ops::RangeInclusive<usize> = 1..=50_000;
+/// Characters of an image's address; longer ones cannot be ours.
+const URL_LENGTH: std::ops::RangeInclusive<usize> = 1..=2_048;
+
+/// Identifies a feed. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema, greenlit::Value)]
+#[serde(transparent)]
+pub(crate) struct FeedId(pub(crate) i64);
+
+/// A feed with what a reader wants to know of its author.
+#[derive(Clone, Debug, greenlit::FromRow)]
+pub(crate) struct Feed {
+    pub(crate) id: FeedId,
+    pub(crate) title: String,
+    pub(crate) content: String,
+    pub(crate) author_id: UserId,
+    pub(crate) author_email: Email,
+    pub(crate) author_nickname: Nickname,
+    pub(crate) create_dt: Timestamp,
+    pub(crate) update_dt: Timestamp,
+}
+
+/// The text of a new or changed feed.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    pub(crate) title: String,
+    pub(crate) content: String,
+}
+
+impl Text {
+    /// # Errors
+    /// 422 with every wrong field.
+    pub(crate) fn parse(form: &Document) -> Result<Text> {
+        let mut fields = form.fields();
+        let text = Text { title: fields.text("title", TITLE_LENGTH), content: fields.text("content", CONTENT_LENGTH) };
+        fields.finish(text)
+    }
+}
+
+/// What an update asks for, beside the images that it adds.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) text: Text,
+    /// Addresses of images to remove.
+    pub(crate) targets: Vec<String>,
+}
+
+impl Change {
+    /// # Errors
+    /// 422 with every wrong field.
+    pub(crate) fn parse(form: &Document) -> Result<Change> {
+        let mut fields = form.fields();
+        let text = Text { title: fields.text("title", TITLE_LENGTH), content: fields.text("content", CONTENT_LENGTH) };
+        let targets = fields.texts("target_image_urls", URL_LENGTH);
+        fields.finish(Change { text, targets })
+    }
+}
+
+/// The orders of the lists of all feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    CreateDesc,
+    CreateAsc,
+    UpdateDesc,
+    UpdateAsc,
+    IdDesc,
+    IdAsc,
+}
+
+impl Order {
+    /// For the list of all feeds; the first is the default.
+    pub(crate) const OF_ALL: &[(&str, Order)] = &[
+        ("create_dt_desc", Order::CreateDesc),
+        ("create_dt_asc", Order::CreateAsc),
+        ("update_dt_desc", Order::UpdateDesc),
+        ("update_dt_asc", Order::UpdateAsc),
+    ];
+    /// For the list of one author's feeds; the first is the default.
+    pub(crate) const OF_AUTHOR: &[(&str, Order)] = &[
+        ("id_desc", Order::IdDesc),
+        ("id_asc", Order::IdAsc),
+        ("create_dt_desc", Order::CreateDesc),
+        ("create_dt_asc", Order::CreateAsc),
+    ];
+
+    /// The value that a feed is sorted by.
+    pub(crate) fn value(self, feed: &Feed) -> i64 {
+        match self {
+            Order::CreateDesc | Order::CreateAsc => feed.create_dt.0,
+            Order::UpdateDesc | Order::UpdateAsc => feed.update_dt.0,
+            Order::IdDesc | Order::IdAsc => feed.id.0,
+        }
+    }
+}

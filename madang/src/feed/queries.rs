@@ -1,0 +1,134 @@
+//! All SQL of feeds.
+
+use greenlit::{Reader, Result, Tx, args};
+
+use super::model::{Feed, FeedId, Order, Text};
+use crate::{
+    account::UserId,
+    clock::Timestamp,
+    paging::{Start, Window},
+};
+
+/// A statement over feeds, each with what readers want to know of its author.
+macro_rules! select_feeds {
+    ($($rest:literal),*) => {
+        concat!(
+            "select f.id, f.title, f.content, f.author_id, u.email as author_email, u.nickname as author_nickname, \
+             f.create_dt, f.update_dt from feeds f join users u on u.id = f.author_id ",
+            $($rest),*
+        )
+    };
+}
+
+crate::statements! {
+    BY_ID = select_feeds!("where f.id = ?");
+    INSERT = "insert into feeds (author_id, title, content, create_dt, update_dt) values (?, ?, ?, ?, ?)";
+    UPDATE = "update feeds set title = ?, content = ?, update_dt = ? where id = ? and author_id = ?";
+    LOCK = "update feeds set update_dt = update_dt where id = ?";
+    DELETE = "delete from feeds where id = ?";
+    COUNT = "select count(*) from feeds";
+    COUNT_OF_AUTHOR = "select count(*) from feeds where author_id = ?";
+
+    // Each order has its index. The id breaks ties, so that pages neither repeat nor skip.
+    BY_CREATE_DESC = select_feeds!("order by f.create_dt desc, f.id desc limit ? offset ?");
+    BY_CREATE_ASC = select_feeds!("order by f.create_dt, f.id limit ? offset ?");
+    BY_UPDATE_DESC = select_feeds!("order by f.update_dt desc, f.id desc limit ? offset ?");
+    BY_UPDATE_ASC = select_feeds!("order by f.update_dt, f.id limit ? offset ?");
+    AFTER_CREATE_DESC = select_feeds!("where (f.create_dt, f.id) < (?, ?) order by f.create_dt desc, f.id desc limit ?");
+    AFTER_CREATE_ASC = select_feeds!("where (f.create_dt, f.id) > (?, ?) order by f.create_dt, f.id limit ?");
+    AFTER_UPDATE_DESC = select_feeds!("where (f.update_dt, f.id) < (?, ?) order by f.update_dt desc, f.id desc limit ?");
+    AFTER_UPDATE_ASC = select_feeds!("where (f.update_dt, f.id) > (?, ?) order by f.update_dt, f.id limit ?");
+
+    AUTHOR_BY_ID_DESC = select_feeds!("where f.author_id = ? order by f.id desc limit ? offset ?");
+    AUTHOR_BY_ID_ASC = select_feeds!("where f.author_id = ? order by f.id limit ? offset ?");
+    AUTHOR_BY_CREATE_DESC =
+        select_feeds!("where f.author_id = ? order by f.create_dt desc, f.id desc limit ? offset ?");
+    AUTHOR_BY_CREATE_ASC = select_feeds!("where f.author_id = ? order by f.create_dt, f.id limit ? offset ?");
+    AUTHOR_AFTER_ID_DESC =
+        select_feeds!("where f.author_id = ? and (f.id, f.id) < (?, ?) order by f.id desc limit ?");
+    AUTHOR_AFTER_ID_ASC = select_feeds!("where f.author_id = ? and (f.id, f.id) > (?, ?) order by f.id limit ?");
+    AUTHOR_AFTER_CREATE_DESC = select_feeds!(
+        "where f.author_id = ? and (f.create_dt, f.id) < (?, ?) order by f.create_dt desc, f.id desc limit ?"
+    );
+    AUTHOR_AFTER_CREATE_ASC = select_feeds!(
+        "where f.author_id = ? and (f.create_dt, f.id) > (?, ?) order by f.create_dt, f.id limit ?"
+    );
+}
+
+pub(super) async fn by_id(r: &mut impl Reader, id: FeedId) -> Result<Option<Feed>> {
+    r.fetch_optional(BY_ID, args![id]).await
+}
+
+pub(super) async fn insert(tx: &mut Tx, author: UserId, text: &Text, now: Timestamp) -> Result<FeedId> {
+    tx.insert(INSERT, args![author, &text.title, &text.content, now, now]).await.map(FeedId)
+}
+
+/// Whether there is such a feed of this author. Its row is locked from here on.
+pub(super) async fn update(tx: &mut Tx, id: FeedId, author: UserId, text: &Text, now: Timestamp) -> Result<bool> {
+    Ok(tx.exec(UPDATE, args![&text.title, &text.content, now, id, author]).await? == 1)
+}
+
+/// Locks the feed's row against whoever else would change the feed or its images; portable, unlike `for update`.
+pub(super) async fn lock(tx: &mut Tx, id: FeedId) -> Result<()> {
+    tx.exec(LOCK, args![id]).await.map(drop)
+}
+
+pub(super) async fn delete(tx: &mut Tx, id: FeedId) -> Result<()> {
+    tx.exec(DELETE, args![id]).await.map(drop)
+}
+
+/// A page of all feeds, and one feed more if there is a next page.
+pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window) -> Result<Vec<Feed>> {
+    match window.start {
+        Start::Skip(skip) => {
+            let sql = match order {
+                Order::CreateDesc | Order::IdDesc => BY_CREATE_DESC,
+                Order::CreateAsc | Order::IdAsc => BY_CREATE_ASC,
+                Order::UpdateDesc => BY_UPDATE_DESC,
+                Order::UpdateAsc => BY_UPDATE_ASC,
+            };
+            r.fetch(sql, args![window.probe(), skip]).await
+        }
+        Start::After(position) => {
+            let sql = match order {
+                Order::CreateDesc | Order::IdDesc => AFTER_CREATE_DESC,
+                Order::CreateAsc | Order::IdAsc => AFTER_CREATE_ASC,
+                Order::UpdateDesc => AFTER_UPDATE_DESC,
+                Order::UpdateAsc => AFTER_UPDATE_ASC,
+            };
+            r.fetch(sql, args![position.value, position.id, window.probe()]).await
+        }
+    }
+}
+
+/// A page of one author's feeds, and one feed more if there is a next page.
+pub(super) async fn page_of(r: &mut impl Reader, author: UserId, order: Order, window: Window) -> Result<Vec<Feed>> {
+    match window.start {
+        Start::Skip(skip) => {
+            let sql = match order {
+                Order::IdDesc | Order::UpdateDesc => AUTHOR_BY_ID_DESC,
+                Order::IdAsc | Order::UpdateAsc => AUTHOR_BY_ID_ASC,
+                Order::CreateDesc => AUTHOR_BY_CREATE_DESC,
+                Order::CreateAsc => AUTHOR_BY_CREATE_ASC,
+            };
+            r.fetch(sql, args![author, window.probe(), skip]).await
+        }
+        Start::After(position) => {
+            let sql = match order {
+                Order::IdDesc | Order::UpdateDesc => AUTHOR_AFTER_ID_DESC,
+                Order::IdAsc | Order::UpdateAsc => AUTHOR_AFTER_ID_ASC,
+                Order::CreateDesc => AUTHOR_AFTER_CREATE_DESC,
+                Order::CreateAsc => AUTHOR_AFTER_CREATE_ASC,
+            };
+            r.fetch(sql, args![author, position.value, position.id, window.probe()]).await
+        }
+    }
+}
+
+pub(super) async fn count(r: &mut impl Reader, author: Option<UserId>) -> Result<i64> {
+    let (count,) = match author {
+        None => r.fetch_one::<(i64,)>(COUNT, args![]).await?,
+        Some(author) => r.fetch_one(COUNT_OF_AUTHOR, args![author]).await?,
+    };
+    Ok(count)
+}

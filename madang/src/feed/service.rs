@@ -1,0 +1,97 @@
+//! What spans tables: feeds with their images. Takes the transaction, never commits.
+
+use greenlit::{Reader, Tx};
+
+use super::{
+    model::{Change, Feed, FeedId, Text},
+    queries,
+    view::FeedImages,
+};
+use crate::{
+    account::UserId,
+    app::App,
+    error::{Code, Error, Problem, Result, Step},
+    media::{self, Image, Staged},
+};
+
+/// Writes a feed and makes the staged images its own.
+pub(super) async fn create(
+    app: &App,
+    tx: &mut Tx,
+    author: UserId,
+    text: &Text,
+    staged: &[Staged],
+) -> Result<FeedImages> {
+    let id = queries::insert(tx, author, text, app.clock.now()).await?;
+    media::claim(app, tx, author, id.0, 0, staged).await?;
+    with_images(tx, id).await
+}
+
+/// Changes a feed's text, removes the images that the change names, and appends the staged ones.
+pub(super) async fn update(
+    app: &App,
+    tx: &mut Tx,
+    author: UserId,
+    id: FeedId,
+    change: &Change,
+    staged: &[Staged],
+) -> Result<FeedImages> {
+    // First, since it locks the row: what follows counts images, and must not count beside another update.
+    if !queries::update(tx, id, author, &change.text, app.clock.now()).await? {
+        owned(tx, author, id).await?;
+    }
+    let images = media::of_feeds(tx, &[id.0]).await?;
+    let (removed, kept) = split(app, images, &change.targets)?;
+    if kept.len() + staged.len() > media::IMAGES_PER_FEED {
+        return Err(Code::TooManyImages.into());
+    }
+    media::remove(app, tx, &removed).await?;
+    let first = kept.last().map_or(0, |image| image.position + 1);
+    media::claim(app, tx, author, id.0, first, staged).await?;
+    with_images(tx, id).await
+}
+
+/// Deletes a feed with all that belongs to it.
+pub(super) async fn delete(app: &App, tx: &mut Tx, author: UserId, id: FeedId) -> Result<()> {
+    queries::lock(tx, id).await?;
+    owned(tx, author, id).await?;
+    let images = media::of_feeds(tx, &[id.0]).await?;
+    media::remove(app, tx, &images).await?;
+    queries::delete(tx, id).await?;
+    Ok(())
+}
+
+/// The feed, if it is this author's.
+///
+/// # Errors
+/// 404 if there is none, 403 if it is another's.
+pub(super) async fn owned(r: &mut impl Reader, author: UserId, id: FeedId) -> Result<Feed> {
+    let feed = queries::by_id(r, id).await?.ok_or(Code::FeedNotFound)?;
+    if feed.author_id == author { Ok(feed) } else { Err(Code::PermissionDenied.into()) }
+}
+
+/// Divides a feed's images into those that the targets name and the others.
+///
+/// # Errors
+/// 422 if a target is not the address of an image of this feed.
+pub(super) fn split(app: &App, images: Vec<Image>, targets: &[String]) -> Result<(Vec<Image>, Vec<Image>)> {
+    let named = |image: &Image| targets.contains(&app.media.url(image));
+    let (removed, kept): (Vec<Image>, Vec<Image>) = images.into_iter().partition(named);
+    let unknown =
+        targets.iter().enumerate().find(|(_, url)| !removed.iter().any(|image| app.media.url(image) == **url));
+    match unknown {
+        None => Ok((removed, kept)),
+        Some((at, _)) => Err(Error::invalid(vec![Problem {
+            kind: "value_error",
+            loc: vec![Step::Name("body"), Step::Name("target_image_urls"), Step::Index(at)],
+            msg: "Value error, Not an image of this feed".to_owned(),
+            input: serde_json::Value::Null,
+        }])),
+    }
+}
+
+async fn with_images(r: &mut impl Reader, id: FeedId) -> Result<FeedImages> {
+    let feed = queries::by_id(r, id).await?.ok_or(Code::FeedNotFound)?;
+    let images = media::of_feeds(r, &[id.0]).await?;
+    Ok(FeedImages { feed, images })
+}

@@ -1,0 +1,93 @@
+//! How a feed looks from outside.
+
+use greenlit::by_key;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::model::{Feed, FeedId};
+use crate::{
+    account::{Email, MaybeActor, Nickname, UserId},
+    app::App,
+    clock::Timestamp,
+    media::Image,
+    paging::Pagination,
+};
+
+/// A feed with its images in order.
+pub(super) struct FeedImages {
+    pub(super) feed: Feed,
+    pub(super) images: Vec<Image>,
+}
+
+/// Gives each feed its images.
+pub(super) fn join(feeds: Vec<Feed>, images: Vec<Image>) -> Vec<FeedImages> {
+    let mut images = by_key(images, |image| image.feed_id);
+    let with = |feed: Feed| FeedImages { images: images.remove(&feed.id.0).unwrap_or_default(), feed };
+    feeds.into_iter().map(with).collect()
+}
+
+/// A feed as clients see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Feed)]
+pub(super) struct FeedView {
+    title: String,
+    content: String,
+    image_urls: Vec<String>,
+    id: FeedId,
+    /// Null unless the author asks.
+    author_email: Option<Email>,
+    author_nickname: Nickname,
+    create_dt: Timestamp,
+    update_dt: Timestamp,
+    author_id: UserId,
+    images: Vec<ImageView>,
+}
+
+/// An image of a feed. Its size is known before it is loaded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Image)]
+pub(super) struct ImageView {
+    url: String,
+    /// In pixels.
+    width: i64,
+    /// In pixels.
+    height: i64,
+}
+
+impl FeedView {
+    pub(super) fn new(app: &App, viewer: &MaybeActor, FeedImages { feed, images }: FeedImages) -> FeedView {
+        let images: Vec<ImageView> = images
+            .iter()
+            .map(|image| ImageView { url: app.media.url(image), width: image.width, height: image.height })
+            .collect();
+        FeedView {
+            title: feed.title,
+            content: feed.content,
+            image_urls: images.iter().map(|image| image.url.clone()).collect(),
+            id: feed.id,
+            author_email: viewer.is(feed.author_id).then_some(feed.author_email),
+            author_nickname: feed.author_nickname,
+            create_dt: feed.create_dt,
+            update_dt: feed.update_dt,
+            author_id: feed.author_id,
+            images,
+        }
+    }
+}
+
+/// A page of all feeds.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FeedPage {
+    pub(super) feeds: Vec<FeedView>,
+    pub(super) pagination: Pagination,
+}
+
+/// A page of one author's feeds.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuthorFeedPage {
+    /// How many feeds the author has.
+    pub(super) total_count: i64,
+    pub(super) feeds: Vec<FeedView>,
+    /// For the parameter `cursor`; null on the last page.
+    pub(super) next_cursor: Option<String>,
+}

@@ -1,0 +1,77 @@
+//! What was sent, parsed but not yet judged.
+
+use serde_json::Value;
+
+use super::Fields;
+use crate::error::{Problem, Step};
+
+/// Which part of the request a document came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Placeholders of the route.
+    Path,
+    /// The query string.
+    Query,
+    /// A JSON body.
+    Json,
+    /// A urlencoded or multipart body.
+    Form,
+}
+
+impl Source {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Source::Path => "path",
+            Source::Query => "query",
+            Source::Json | Source::Form => "body",
+        }
+    }
+}
+
+/// The fields of one part of a request, in the order sent. Unknown ones are ignored; of a repeated one the last counts.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub(super) source: Source,
+    pub(super) entries: Vec<(String, Value)>,
+    /// Found while reading, reported with the fields: authentication is answered first.
+    pub(super) problems: Vec<Problem>,
+    pub(super) readable: bool,
+}
+
+impl Document {
+    /// A document of fields. Those of a path, query or form are strings.
+    pub fn new(source: Source, entries: Vec<(String, Value)>) -> Self {
+        Self { source, entries, problems: Vec::new(), readable: true }
+    }
+
+    /// A JSON body that is not an object, or is of another content type. What was sent is not repeated: it may well
+    /// hold a password under no name that we know.
+    pub fn not_an_object() -> Self {
+        let problem = Problem {
+            kind: "model_attributes_type",
+            loc: vec![Step::Name("body")],
+            msg: "Input should be a valid dictionary or object to extract fields from".to_owned(),
+            input: Value::Null,
+        };
+        Self { problems: vec![problem], readable: false, ..Self::new(Source::Json, Vec::new()) }
+    }
+
+    /// Adds a problem that was found while reading.
+    pub fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Starts checking.
+    pub fn fields(&self) -> Fields<'_> {
+        Fields { problems: self.problems.clone(), document: self }
+    }
+
+    /// Every field as it was sent, for a fingerprint of the request.
+    pub fn entries(&self) -> &[(String, Value)] {
+        &self.entries
+    }
+
+    pub(super) fn last(&self, name: &str) -> Option<&Value> {
+        self.entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}

@@ -1,0 +1,203 @@
+//! What every request passes through, whatever its route. From the outside in:
+//!
+//! 1. `envelope`: makes the request id, renders errors, sets the security headers, writes the log line;
+//! 2. a panic of a handler becomes a 500;
+//! 3. deadlines: 408 for a slow body, 503 for a slow handler.
+//!
+//! HTML pages have errors of their own shape by a layer further in, which takes the `Arc<Error>` out of the response's
+//! extensions.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::body::{Metered, Progress};
+use crate::error::{Code, Error, Problem};
+
+/// The id that names a request in its answer (`X-Request-Id`, error bodies) and in the log; an extension of the
+/// request. Always made here, never taken from the client.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// From the head of the request to the end of its body.
+    pub body: Duration,
+    /// Without a byte of an awaited body.
+    pub body_idle: Duration,
+    /// From the head, or from the last byte of the body that was read, to the answer. The handler is dropped then.
+    pub handler: Duration,
+}
+
+impl Default for Deadlines {
+    /// 120 s, 15 s, 30 s.
+    fn default() -> Self {
+        Self { body: Duration::from_secs(120), body_idle: Duration::from_secs(15), handler: Duration::from_secs(30) }
+    }
+}
+
+/// Wraps the finished router. `new_id` makes request ids: unpredictable, visible ASCII.
+pub fn wrap(router: Router, deadlines: Deadlines, new_id: fn() -> String) -> Router {
+    router
+        .layer(from_fn_with_state(deadlines, limit_time))
+        .layer(from_fn(catch_panic))
+        .layer(from_fn_with_state(new_id, envelope))
+}
+
+async fn envelope(State(new_id): State<fn() -> String>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = RequestId(new_id().into());
+    request.extensions_mut().insert(id.clone());
+    let method = request.method().clone();
+    let uri = request.uri().clone();
+
+    let mut response = next.run(request).await;
+    let error = response.extensions_mut().remove::<Arc<Error>>();
+    if let Some(error) = &error {
+        response = render(error, &id, response);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    protect(response.headers_mut());
+    log(method.as_str(), uri.path(), response.status(), error.as_deref(), started, &id);
+    response
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'e> {
+    detail: Detail<'e>,
+    code: &'e str,
+    request_id: &'e str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Detail<'e> {
+    Text(&'e str),
+    Problems(&'e [Problem]),
+}
+
+/// Gives the marked response its body; headers set further in, such as `Allow`, stay.
+fn render(error: &Error, id: &RequestId, response: Response) -> Response {
+    let code = error.code();
+    let detail = match error.problems() {
+        [] => Detail::Text(code.detail()),
+        problems => Detail::Problems(problems),
+    };
+    let body = ErrorBody { detail, code: code.as_str(), request_id: &id.0 };
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+
+    let (mut parts, _) = response.into_parts();
+    parts.status = code.status();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if parts.status == StatusCode::UNAUTHORIZED {
+        parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(seconds) = error.retry_after_seconds() {
+        parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// Headers of every answer, unless the handler set its own. `same-origin` rather than `no-referrer`, with which
+/// browsers would send `Origin: null` with our own forms.
+fn protect(headers: &mut HeaderMap) {
+    const ALWAYS: [(HeaderName, &str); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// The one line of a request: no query, headers or bodies, which may hold secrets.
+fn log(method: &str, path: &str, status: StatusCode, error: Option<&Error>, started: Instant, id: &RequestId) {
+    let path = printable(path);
+    let (status, latency_us, id) = (status.as_u16(), started.elapsed().as_micros() as u64, &*id.0);
+    match error {
+        Some(error) if status >= 500 => {
+            let (code, cause) = (error.code().as_str(), causes(error).escape_debug().to_string());
+            tracing::error!(method, path, status, latency_us, request_id = id, code, cause, "request");
+        }
+        Some(error) => {
+            let code = error.code().as_str();
+            tracing::info!(method, path, status, latency_us, request_id = id, code, "request");
+        }
+        None => tracing::info!(method, path, status, latency_us, request_id = id, "request"),
+    }
+}
+
+/// A path cut and escaped, so that nothing a client sends breaks a line or drives a terminal.
+fn printable(path: &str) -> String {
+    const LONGEST: usize = 200;
+    path.chars().take(LONGEST).flat_map(char::escape_default).collect()
+}
+
+fn causes(error: &Error) -> String {
+    let first = std::error::Error::source(error);
+    let chain = std::iter::successors(first, |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+async fn catch_panic(request: Request, next: Next) -> Response {
+    // What a broken invariant left behind is dropped with the request.
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answer.unwrap_or_else(|_| Error::internal("the handler panicked").into_response())
+}
+
+async fn limit_time(State(deadlines): State<Deadlines>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (body, progress) = Metered::new(body, deadlines.body, deadlines.body_idle);
+    let answer = next.run(Request::from_parts(parts, Body::new(body)));
+    tokio::select! {
+        response = answer => response,
+        () = standstill(progress, deadlines.handler) => Code::Unavailable.into_response(),
+    }
+}
+
+/// Ends when the body made no progress for so long. A body that is awaited fails earlier by its own deadlines.
+async fn standstill(progress: Progress, limit: Duration) {
+    loop {
+        let end = progress.last() + limit;
+        if Instant::now() >= end {
+            return;
+        }
+        sleep_until(end).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s02_a_path_stays_on_its_line() {
+        assert_eq!(printable("/a\r\n\u{1b}[0m\u{2028}"), "/a\\r\\n\\u{1b}[0m\\u{2028}");
+        assert_eq!(printable(&"가".repeat(1_000)).matches("ac00").count(), 200);
+    }
+
+    #[test]
+    fn the_log_has_the_whole_chain_of_causes() {
+        let inner = Error::internal("disk full");
+        assert_eq!(causes(&Error::internal(inner)), "internal: disk full");
+    }
+}

@@ -1,0 +1,124 @@
+//! The worker: one task that runs the outbox's jobs and sweeps, woken by commits and by time.
+//!
+//! A job that fails is tried again with growing pauses, and parked when it has failed too often. What a node does not know
+//! it does not claim, so that an older node leaves a newer one's jobs alone.
+
+use std::{hash::BuildHasher, time::Duration};
+
+use greenlit::Job;
+use tokio::sync::watch;
+
+use crate::{app::App, media};
+
+/// How long a claimed job is this worker's. Longer than any handler takes.
+const LEASE: Duration = Duration::from_secs(60);
+/// How many jobs are claimed at a time.
+const BATCH: u32 = 20;
+/// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
+const REST: Duration = Duration::from_secs(1);
+/// How often staged images are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Pauses double from here to there; with them the last attempt is about four hours after the first.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// A job that has failed so often is parked.
+const ATTEMPTS: i64 = 55;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the worker can do: each topic with its handler.
+const TOPICS: &[&str] = &[media::jobs::DELETE];
+
+async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
+    match job.topic.as_str() {
+        media::jobs::DELETE => media::jobs::delete(app, job).await,
+        other => Err(format!("no handler for {other}").into()),
+    }
+}
+
+/// Runs until `stop` turns true, then ends after the job at hand.
+pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    let mut sweep_at = tokio::time::Instant::now();
+    while !*stop.borrow() {
+        if tokio::time::Instant::now() >= sweep_at {
+            sweep_at += SWEEP_EVERY;
+            log_failure(media::jobs::sweep(&app).await.map(drop));
+        }
+        match work(&app).await {
+            Ok(0) => {}
+            Ok(_) => continue, // there may be more
+            Err(e) => log_failure(Err(e)),
+        }
+        tokio::select! {
+            () = app.work.notified() => {}
+            () = tokio::time::sleep(REST) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Sweeps and works until nothing is due, for tests and maintenance. Returns how many jobs were run.
+///
+/// # Errors
+/// What the database says.
+pub async fn run_all(app: &App) -> greenlit::Result<usize> {
+    while media::jobs::sweep(app).await? > 0 {}
+    let mut total = 0;
+    loop {
+        match work(app).await? {
+            0 => return Ok(total),
+            some => total += some,
+        }
+    }
+}
+
+/// Claims and runs one batch.
+async fn work(app: &App) -> greenlit::Result<usize> {
+    let jobs = app.db.outbox().claim(TOPICS, BATCH, LEASE).await?;
+    for job in &jobs {
+        let ended = match run_one(app, job).await {
+            Ok(()) => app.db.outbox().acknowledge(job).await,
+            Err(e) if job.attempt >= ATTEMPTS => {
+                tracing::error!(job = job.id, topic = job.topic, cause = %e, "a job failed too often and is parked");
+                app.db.outbox().park(job, &e.to_string()).await
+            }
+            Err(e) => {
+                tracing::warn!(job = job.id, topic = job.topic, attempt = job.attempt, cause = %e, "a job failed");
+                app.db.outbox().retry(job, pause(job), &e.to_string()).await
+            }
+        };
+        match ended {
+            // Another worker has it by now: the lease ended under us.
+            Err(greenlit::Error::Stale) => tracing::warn!(job = job.id, topic = job.topic, "a job outlived its lease"),
+            ended => ended?,
+        }
+    }
+    Ok(jobs.len())
+}
+
+/// Runs a handler in a task of its own, within the lease: a panic or a handler that hangs is a failure like any other.
+async fn run_one(app: &App, job: &Job) -> Result<(), Failure> {
+    let (app, job) = (app.clone(), job.clone());
+    let mut task = tokio::spawn(async move { handle(&app, &job).await });
+    match tokio::time::timeout(LEASE / 2, &mut task).await {
+        Ok(ended) => ended?,
+        Err(_) => {
+            task.abort();
+            Err("the handler took too long".into())
+        }
+    }
+}
+
+fn pause(job: &Job) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << job.attempt.clamp(1, 16).saturating_sub(1));
+    let window = doubled.min(LONGEST_PAUSE);
+    // Half of it by chance, so that jobs which failed together do not come back together.
+    let chance = std::hash::RandomState::new().hash_one(job.id) % 1_000;
+    window / 2 + (window / 2_000) * u32::try_from(chance).unwrap_or_default()
+}
+
+fn log_failure(result: greenlit::Result<()>) {
+    if let Err(e) = result {
+        tracing::warn!(cause = %e, "the worker could not work and tries again");
+    }
+}

@@ -1,0 +1,23 @@
+//! Madang: a community board server. One binary serves accounts and feeds with images as a JSON API with its
+//! documentation, on an embedded SQLite database and local files with no set-up, or on PostgreSQL.
+//!
+//! Each feature has a folder of its own; `docs/architecture.md` tells what is where, and `docs/request.md` follows one
+//! request through all of it.
+
+pub mod account;
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod error;
+mod feed;
+pub mod http;
+pub mod jobs;
+pub mod media;
+pub mod migration;
+mod mypage;
+mod openapi;
+mod paging;
+pub mod router;
+pub mod secret;
+pub mod serve;
+pub mod sql;

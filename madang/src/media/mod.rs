@@ -1,0 +1,101 @@
+//! Images: checked and re-encoded, staged before a transaction, claimed inside it, served, and deleted after it.
+//!
+//! Invariants: every stored object has a row from before it is written until a job has deleted it. A row is staged (it has
+//! an expiry and belongs to its owner alone) or claimed by one feed, never both. Nothing here touches the store inside a
+//! transaction: what a transaction removes is deleted by an outbox job that commits with it.
+
+mod api;
+pub(crate) mod jobs;
+pub mod picture;
+pub(crate) mod queries;
+pub mod spool;
+mod staging;
+pub mod store;
+
+use std::path::PathBuf;
+
+pub(crate) use api::api;
+pub(crate) use queries::{Image, of_feeds};
+pub(crate) use staging::{Staged, claim, discard, remove, stage};
+
+use crate::{
+    config::{Config, ConfigError},
+    error::{Code, Error},
+    http::form::FileSink,
+};
+use picture::{DecodeBudget, Format, Refused};
+use spool::{Spool, SpoolError};
+use store::{LocalStore, Store};
+
+/// The most images that a feed has.
+pub const IMAGES_PER_FEED: usize = 10;
+
+/// The path under which images are served; their addresses are made of it here alone.
+const PATH: &str = "/images";
+
+/// Everything that images need beside the database.
+pub struct Media {
+    /// Where they are kept.
+    pub store: Store,
+    budget: DecodeBudget,
+    spools: PathBuf,
+    base_url: String,
+}
+
+impl Media {
+    /// Opens the store and removes what interrupted uploads left in it.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn open(config: &Config) -> Result<Media, ConfigError> {
+        let folder = &config.media;
+        let failed = |e| ConfigError(format!("the images in {} cannot be kept: {e}", folder.display()));
+        let store = Store::Local(LocalStore::open(folder).await.map_err(failed)?);
+        let swept = store.sweep_leftovers().await.map_err(failed)?;
+        if swept > 0 {
+            tracing::info!(swept, "removed what interrupted uploads had left");
+        }
+        Ok(Media {
+            store,
+            budget: DecodeBudget::new(),
+            spools: config.data.folder().to_owned(),
+            base_url: format!("{}{PATH}", config.public_url),
+        })
+    }
+
+    /// The address of an image.
+    pub(crate) fn url(&self, image: &Image) -> String {
+        format!("{}/{}.{}", self.base_url, image.image_key, image.extension)
+    }
+
+    /// Where an upload waits until it is checked.
+    pub(crate) fn spool(&self) -> Spool {
+        Spool::new(&self.spools, picture::MAX_BYTES as u64)
+    }
+}
+
+impl FileSink for Spool {
+    async fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
+        Spool::write(self, piece).await.map_err(|e| match e {
+            SpoolError::TooLarge => Code::ImageTooLarge.into(),
+            SpoolError::Io(e) => Error::from(Code::Unavailable).caused_by(e),
+        })
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Error {
+        match refused {
+            Refused::TooLarge => Code::ImageTooLarge.into(),
+            Refused::UnsupportedType => Code::UnsupportedImageType.into(),
+            Refused::Broken => Code::BrokenImage.into(),
+        }
+    }
+}
+
+/// The format and key that a file name of ours stands for.
+pub(crate) fn parse_name(name: &str) -> Option<(&str, Format)> {
+    let (key, extension) = name.split_once('.')?;
+    let ours = key.len() == 32 && key.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    ours.then_some(()).and(Format::from_extension(extension)).map(|format| (key, format))
+}

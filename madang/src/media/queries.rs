@@ -1,0 +1,65 @@
+//! All SQL of images.
+
+use greenlit::{Reader, Result, Tx, args};
+
+use crate::{account::UserId, clock::Timestamp};
+
+crate::statements! {
+    INSERT = "insert into images (image_key, extension, owner_id, position, width, height, expire_dt) \
+              values (?, ?, ?, 0, ?, ?, ?)";
+    CLAIM = "update images set feed_id = ?, position = ?, expire_dt = null \
+             where image_key = ? and owner_id = ? and feed_id is null and expire_dt > ?";
+    OF_FEEDS = "select feed_id, image_key, extension, position, width, height from images \
+                where feed_id in (?*) order by feed_id, position";
+    DELETE = "delete from images where image_key in (?*)";
+    DELETE_STAGED = "delete from images where image_key = ? and feed_id is null";
+    EXPIRED = "select 0 as feed_id, image_key, extension, position, width, height from images \
+               where expire_dt <= ? order by expire_dt limit ?";
+}
+
+/// An image of a feed.
+#[derive(Clone, Debug, PartialEq, greenlit::FromRow)]
+pub(crate) struct Image {
+    pub(crate) feed_id: i64,
+    pub(crate) image_key: String,
+    pub(crate) extension: String,
+    pub(crate) position: i64,
+    pub(crate) width: i64,
+    pub(crate) height: i64,
+}
+
+/// The images of these feeds, those of a feed in their order.
+pub(crate) async fn of_feeds(r: &mut impl Reader, feeds: &[i64]) -> Result<Vec<Image>> {
+    r.fetch_in(OF_FEEDS, feeds).await
+}
+
+pub(super) async fn insert(tx: &mut Tx, image: &Image, owner: UserId, expires: Timestamp) -> Result<()> {
+    let args = args![&image.image_key, &image.extension, owner, image.width, image.height, expires];
+    tx.exec(INSERT, args).await.map(drop)
+}
+
+/// Whether the image was staged by this owner, has not expired, and now is the feed's.
+pub(super) async fn claim(
+    tx: &mut Tx,
+    key: &str,
+    owner: UserId,
+    feed: i64,
+    position: i64,
+    now: Timestamp,
+) -> Result<bool> {
+    Ok(tx.exec(CLAIM, args![feed, position, key, owner, now]).await? == 1)
+}
+
+/// Staged images whose time is over, the oldest first.
+pub(super) async fn expired(r: &mut impl Reader, now: Timestamp, limit: i64) -> Result<Vec<Image>> {
+    r.fetch(EXPIRED, args![now, limit]).await
+}
+
+/// Deletes a staged image; false if it was claimed or deleted meanwhile.
+pub(super) async fn delete_staged(tx: &mut Tx, key: &str) -> Result<bool> {
+    Ok(tx.exec(DELETE_STAGED, args![key]).await? == 1)
+}
+
+pub(super) async fn delete(tx: &mut Tx, keys: &[&str]) -> Result<()> {
+    tx.exec_in(DELETE, keys).await.map(drop)
+}

@@ -1,0 +1,141 @@
+//! An image's way into a feed, and out of it.
+
+use std::time::Duration;
+
+use greenlit::{Opts, Tx};
+
+use super::{Image, jobs, picture::Picture, queries, spool::Spool};
+use crate::{
+    account::UserId,
+    app::App,
+    error::{Code, Error, Result},
+    secret,
+};
+
+/// How long a staged image waits to be claimed. Far longer than a request can last, so that no image expires under one.
+pub(super) const STAGED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// An image that is in the store and waits to be claimed.
+#[derive(Clone, Debug)]
+pub(crate) struct Staged {
+    image: Image,
+}
+
+/// Checks and re-encodes uploads, then stages them: rows with an expiry first, in one transaction, then the objects.
+/// No transaction is open while objects are written.
+///
+/// Cancelled, the sweeper removes what was staged.
+///
+/// # Errors
+/// 413, 415 and 422 for the first picture that is refused, before anything is stored; 503 if the store fails.
+pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>) -> Result<Vec<Staged>> {
+    let mut staged = Vec::new();
+    if uploads.is_empty() {
+        return Ok(staged);
+    }
+    let mut pictures: Vec<(Image, Picture)> = Vec::new();
+    for upload in uploads {
+        let bytes = upload.into_bytes().await.map_err(|e| Error::from(Code::Unavailable).caused_by(e))?;
+        let picture = app.media.budget.reencode(bytes).await?;
+        pictures.push((describe(&picture), picture));
+    }
+    let expires = app.clock.now().after(STAGED_FOR);
+    let images: Vec<&Image> = pictures.iter().map(|(image, _)| image).collect();
+    app.db
+        .tx(Opts::default(), async |tx| {
+            for image in &images {
+                queries::insert(tx, image, owner, expires).await?;
+            }
+            Ok::<(), greenlit::Error>(())
+        })
+        .await?;
+    let mut failure = None;
+    for (image, picture) in pictures {
+        let stored = app.media.store.put(&image.image_key, picture.format, picture.bytes).await;
+        staged.push(Staged { image });
+        if let Err(e) = stored {
+            failure = Some(e);
+            break;
+        }
+    }
+    match failure {
+        None => Ok(staged),
+        Some(e) => {
+            discard(app, staged).await;
+            Err(Error::from(Code::Unavailable).caused_by(e))
+        }
+    }
+}
+
+fn describe(picture: &Picture) -> Image {
+    Image {
+        feed_id: 0,
+        image_key: secret::random_name(),
+        extension: picture.format.extension().to_owned(),
+        position: 0,
+        width: picture.width.into(),
+        height: picture.height.into(),
+    }
+}
+
+/// Makes staged images the feed's, in their order, from `first` on.
+///
+/// # Errors
+/// 503 if one has expired meanwhile: the client may send it again.
+pub(crate) async fn claim(
+    app: &App,
+    tx: &mut Tx,
+    owner: UserId,
+    feed: i64,
+    first: i64,
+    staged: &[Staged],
+) -> Result<()> {
+    for (position, staged) in (first..).zip(staged) {
+        if !queries::claim(tx, &staged.image.image_key, owner, feed, position, app.clock.now()).await? {
+            return Err(Error::from(Code::Unavailable).caused_by("a staged image has expired"));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes images from their feed: the rows now, the objects by a job that commits with them.
+pub(crate) async fn remove(app: &App, tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
+    if images.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&str> = images.iter().map(|image| image.image_key.as_str()).collect();
+    queries::delete(tx, &keys).await?;
+    jobs::delete_objects(tx, images).await?;
+    tx.after_commit(app.wake_worker());
+    Ok(())
+}
+
+/// Gives back what was staged for a request that failed. If this fails too, the sweeper does it later.
+pub(crate) async fn discard(app: &App, staged: Vec<Staged>) {
+    if staged.is_empty() {
+        return;
+    }
+    let images: Vec<Image> = staged.into_iter().map(|staged| staged.image).collect();
+    if let Err(e) = delete_staged(app, &images).await {
+        tracing::warn!(cause = %e, "staged images wait for the sweeper");
+    }
+}
+
+/// Deletes those of the images that nobody has claimed meanwhile. Returns how many.
+pub(super) async fn delete_staged(app: &App, images: &[Image]) -> greenlit::Result<usize> {
+    app.db
+        .tx(Opts::default(), async |tx| {
+            let mut deleted = Vec::new();
+            for image in images {
+                if queries::delete_staged(tx, &image.image_key).await? {
+                    deleted.push(image.clone());
+                }
+            }
+            if !deleted.is_empty() {
+                jobs::delete_objects(tx, &deleted).await?;
+                tx.after_commit(app.wake_worker());
+            }
+            Ok(deleted.len())
+        })
+        .await
+}

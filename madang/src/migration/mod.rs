@@ -1,0 +1,10 @@
+//! The history of the schema, one for every database. A migration that has been released is never changed.
+
+use greenlit::Migration;
+
+/// All migrations, oldest first.
+pub const HISTORY: &[Migration] = &[Migration {
+    version: 1,
+    name: "accounts, feeds and images",
+    sql: include_str!("0001_accounts_feeds_images.sql"),
+}];

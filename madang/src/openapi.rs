@@ -1,0 +1,114 @@
+//! The OpenAPI document: what stands in it beside the routes, and the pages that show it.
+
+use axum::{Json, Router, http::header, response::Redirect, routing::get};
+use utoipa::{
+    Modify, OpenApi, ToSchema,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::error::Code;
+
+/// Where the interactive documentation is.
+pub(crate) const DOCS: &str = "/docs";
+const DOCUMENT: &str = "/openapi.json";
+
+/// The documentation's own pages run scripts and styles of this server alone.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; frame-ancestors 'none'";
+
+/// An error. `code` is stable; `detail` is for people.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(crate) struct Problem {
+    #[schema(example = "Not Found")]
+    detail: String,
+    #[schema(example = "not_found")]
+    code: String,
+    /// Names the request in the server's log.
+    request_id: String,
+}
+
+/// Wrong fields, each with an entry of its own. Images that are refused answer as `Problem` instead.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(crate) struct Problems {
+    detail: Vec<WrongField>,
+    #[schema(example = "invalid_input")]
+    code: String,
+    request_id: String,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct WrongField {
+    #[schema(example = "missing")]
+    r#type: String,
+    /// `path`, `query` or `body`, then the field's name or a position.
+    loc: Vec<FieldStep>,
+    #[schema(example = "Field required")]
+    msg: String,
+    /// What was sent, without secrets and shortened.
+    #[schema(value_type = Object)]
+    input: serde_json::Value,
+}
+
+#[derive(serde::Serialize, ToSchema)]
+#[allow(dead_code)]
+#[serde(untagged)]
+enum FieldStep {
+    Name(String),
+    Index(i64),
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Madang",
+        description = "A community board: accounts, feeds and images.\n\nLog in, press Authorize and paste the access token.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(Problem, Problems)),
+    modifiers(&Additions),
+    tags(
+        (name = "auth", description = "Sign up and log in"),
+        (name = "feed", description = "Feeds with images"),
+        (name = "mypage", description = "One's own account"),
+        (name = "images", description = "The images of feeds"),
+        (name = "server", description = "The server's health"),
+    ),
+)]
+pub(crate) struct Document;
+
+struct Additions;
+
+impl Modify for Additions {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let codes: Vec<String> = Code::ALL
+            .iter()
+            .map(|code| format!("| {} | `{}` | {} |", code.status().as_u16(), code.as_str(), code.detail()))
+            .collect();
+        let description = openapi.info.description.get_or_insert_default();
+        description.push_str("\n\n| status | code | detail |\n|---|---|---|\n");
+        description.push_str(&codes.join("\n"));
+    }
+}
+
+/// The document and the pages that show it, which work without any other server.
+pub(crate) fn pages<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) -> Router<S> {
+    let config = Config::from(DOCUMENT).persist_authorization(true).try_it_out_enabled(true);
+    let swagger: Router<S> = SwaggerUi::new(DOCS).config(config).into();
+    let policy = axum::middleware::map_response(async |mut response: axum::response::Response| {
+        let policy = axum::http::HeaderValue::from_static(DOCS_POLICY);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        response
+    });
+    swagger
+        .layer(policy)
+        .route(DOCUMENT, get(async || Json(document)))
+        .route("/", get(async || Redirect::temporary(DOCS)))
+        .route("/redoc", get(async || Redirect::temporary(DOCS)))
+}

@@ -1,0 +1,68 @@
+//! Joins the features' routers, with the layers in one place.
+
+use axum::{Json, Router, extract::State};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    account,
+    app::App,
+    error::{Error, Result},
+    feed,
+    http::{layers, routes as fallbacks},
+    media, mypage, openapi, secret,
+};
+
+/// The whole board as one service.
+pub fn router(app: App) -> Router {
+    let (api, document) = api().split_for_parts();
+    let mut patterns: Vec<String> = document.paths.paths.keys().cloned().collect();
+    patterns.extend([openapi::DOCS.to_owned(), "/redoc".to_owned()]);
+    let router = fallbacks::with_fallbacks(api.merge(openapi::pages(document)), patterns);
+    layers::wrap(router.with_state(app), layers::Deadlines::default(), secret::random_name)
+}
+
+/// The OpenAPI document, made from the code of the routes.
+pub fn document() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(account::api())
+        .merge(feed::api())
+        .merge(mypage::api())
+        .merge(media::api())
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+}
+
+#[derive(Serialize, ToSchema)]
+struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, description = "It does", body = Health)))]
+async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether the board can serve: its database answers
+#[utoipa::path(
+    get, path = "/readyz", tag = "server",
+    responses(
+        (status = 200, description = "It can", body = Health),
+        (status = 503, description = "`unavailable`: it cannot now", body = openapi::Problem),
+    ),
+)]
+async fn readyz(State(app): State<App>) -> Result<Json<Health>> {
+    if app.is_draining() {
+        return Err(crate::error::Code::Unavailable.into());
+    }
+    let answer = app.db.fetch_one::<(i64,)>("select 1", vec![]).await;
+    answer.map_err(|e| Error::from(crate::error::Code::Unavailable).caused_by(e))?;
+    Ok(Json(Health { status: "ready" }))
+}

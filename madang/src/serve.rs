@@ -1,0 +1,113 @@
+//! `madang serve`: from the start to the drain.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::atomic::Ordering::Relaxed,
+};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{Config, ConfigError, Flags},
+    http::serve::{Limits, raise_file_limit, serve as serve_http},
+    jobs,
+    router::router,
+};
+
+/// Serves until SIGTERM or SIGINT, then drains: requests in flight are answered, the job at hand ends. A second signal
+/// ends everything at once.
+///
+/// # Errors
+/// A sentence for the operator if the board cannot start.
+pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| ConfigError(e.to_string()))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| ConfigError(e.to_string()))?;
+    if let Err(e) = raise_file_limit() {
+        tracing::warn!(cause = %e, "the limit on open files stays as it is");
+    }
+    let cannot_listen = |e| ConfigError(format!("cannot listen on {}: {e}", flags.listen));
+    let listener = TcpListener::bind(flags.listen).await.map_err(cannot_listen)?;
+    let listening = listener.local_addr().map_err(cannot_listen)?;
+    let config = Config::new(flags, listening)?;
+    let app = App::open(&config, Clock::default()).await?;
+    announce(&config, listening);
+
+    let (stop, stopped) = watch::channel(false);
+    let worker = tokio::spawn(jobs::run(app.clone(), stopped));
+    let draining = app.clone();
+    let shutdown = async {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("draining");
+        draining.draining.store(true, Relaxed);
+    };
+    let served = serve_http(listener, router(app), Limits::default(), shutdown);
+    tokio::pin!(served);
+    tokio::select! {
+        ended = &mut served => ended.map_err(|e| ConfigError(e.to_string()))?,
+        () = second_signal() => tracing::warn!("a second signal: requests in flight are dropped"),
+    }
+    let _ = stop.send(true);
+    let _ = worker.await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends at the second SIGTERM or SIGINT from now on.
+async fn second_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    for _ in 0..2 {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    }
+}
+
+/// Tells the operator where everything is. This is the program's output; the log goes elsewhere.
+fn announce(config: &Config, listening: std::net::SocketAddr) {
+    let database = config.database_url.strip_prefix("sqlite:").unwrap_or("PostgreSQL");
+    let text = format!(
+        "Madang listens on   http://{listening}\n\
+         Data                {}\n\
+         Database            {database}\n\
+         Images              {}\n\
+         Documentation       {}{}\n",
+        config.data.folder().display(),
+        config.media.display(),
+        config.public_url,
+        crate::openapi::DOCS,
+    );
+    let mut out = io::stdout();
+    // Nobody may be reading, which is no reason not to serve.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Logs to standard error: for people on a terminal, else one JSON object a line. `MADANG_LOG` sets levels, such as
+/// `warn` or `madang=debug`.
+///
+/// # Errors
+/// A sentence for the operator if `MADANG_LOG` cannot be read.
+pub fn start_log() -> Result<(), ConfigError> {
+    let levels = std::env::var("MADANG_LOG").unwrap_or_else(|_| "info".to_owned());
+    let levels: Targets = levels.parse().map_err(|e| ConfigError(format!("MADANG_LOG cannot be read: {e}")))?;
+    let registry = tracing_subscriber::registry().with(levels);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    if io::stderr().is_terminal() {
+        registry.with(lines).init();
+    } else {
+        registry.with(lines.json().flatten_event(true)).init();
+    }
+    // The default hook prints the text of a panic, which may hold anything: the place is enough.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a task panicked");
+    }));
+    Ok(())
+}
