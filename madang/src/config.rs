@@ -4,6 +4,7 @@ use std::{
     fmt,
     fs::{self, File, TryLockError},
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -111,7 +112,7 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Makes the folder if it is not there, and locks it.
+    /// Makes the folder if it is not there, for its owner alone, and locks it.
     ///
     /// # Errors
     /// A sentence for the operator, also if another process has it.
@@ -119,7 +120,7 @@ impl DataFolder {
         let failed = |what: &str, e: std::io::Error| {
             ConfigError(format!("cannot {what} the data folder {}: {e}", folder.display()))
         };
-        fs::create_dir_all(folder).map_err(|e| failed("make", e))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| failed("make", e))?;
         let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"));
         let lock = lock.map_err(|e| failed("use", e))?;
         match lock.try_lock() {

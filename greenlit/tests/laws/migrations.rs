@@ -1,1 +1,100 @@
+//! One history for every database, applied once.
 
+use std::sync::Arc;
+
+use greenlit::{Db, Error, Migration, Opts, Result, args, testing::Scratch};
+
+use crate::support::{TestDb, laws};
+
+laws! {
+    of_many_at_once_one_migrates,
+    processes_migrate_once,
+    histories_that_do_not_fit_are_refused,
+    a_failed_migration_leaves_what_was_before,
+}
+
+const HISTORY: &[Migration] = &[
+    Migration { version: 1, name: "one", sql: "create table one (id {id}); insert into one (id) values (1)" },
+    Migration { version: 2, name: "two", sql: "create table two (id {id}); insert into two (id) values (2)" },
+    Migration { version: 3, name: "three", sql: "insert into one (id) values (3)" },
+];
+
+async fn empty(t: &TestDb) -> Result<Scratch> {
+    if t.is_postgres() { Scratch::postgres().await } else { Scratch::sqlite() }
+}
+
+async fn of_many_at_once_one_migrates(t: Arc<TestDb>) -> Result<()> {
+    for _ in 0..5 {
+        let scratch = empty(&t).await?;
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let url = scratch.url().to_owned();
+                tokio::spawn(async move { Db::open(&url).await?.migrate(HISTORY).await })
+            })
+            .collect();
+        let mut applied = Vec::new();
+        for task in tasks {
+            applied.extend(task.await.unwrap()?.applied);
+        }
+        applied.sort_unstable();
+        assert_eq!(applied, [1, 2, 3]);
+        let db = Db::open(scratch.url()).await?;
+        assert_eq!(db.fetch::<(i64,)>("select id from one order by id", args![]).await?, [(1,), (3,)]);
+        assert!(db.migrate(HISTORY).await?.applied.is_empty());
+    }
+    Ok(())
+}
+
+async fn processes_migrate_once(t: Arc<TestDb>) -> Result<()> {
+    // The database has the schema of the laws, as version 1.
+    let mut history = vec![crate::support::SCHEMA[0]];
+    history.extend(HISTORY.iter().map(|m| Migration { version: m.version + 1, ..*m }));
+    if t.is_child() {
+        let applied = t.open(1).await.migrate(&history).await?.applied;
+        println!("\napplied {} in all", applied.len());
+        return Ok(());
+    }
+    let children = [t.child(), t.child(), t.child()];
+    let counts = children.map(|mut child| {
+        let line = child.hear("in all");
+        child.join();
+        line.split(' ').nth(1).unwrap().parse::<u32>().unwrap()
+    });
+    assert_eq!(counts.iter().sum::<u32>(), 3, "{counts:?}");
+    assert_eq!(t.raw_number("select count(*) from one").await, 2);
+    Ok(())
+}
+
+async fn histories_that_do_not_fit_are_refused(t: Arc<TestDb>) -> Result<()> {
+    let scratch = empty(&t).await?;
+    let db = Db::open(scratch.url()).await?;
+    assert_eq!(db.migrate(&HISTORY[..2]).await?.applied, [1, 2]);
+    let changed = [HISTORY[0], Migration { sql: "create table other (id {id})", ..HISTORY[1] }];
+    let refused = db.migrate(&changed).await;
+    assert!(matches!(&refused, Err(Error::Migration(e)) if e.contains("changed")), "{refused:?}");
+    let refused = db.migrate(&HISTORY[..1]).await;
+    assert!(matches!(&refused, Err(Error::Migration(e)) if e.contains("newer")), "{refused:?}");
+    let unknown = [HISTORY[0], HISTORY[1], Migration { sql: "create table other (id {what})", ..HISTORY[2] }];
+    assert!(matches!(db.migrate(&unknown).await, Err(Error::Migration(_))));
+    assert_eq!(db.migrate(HISTORY).await?.applied, [3]);
+    Ok(())
+}
+
+async fn a_failed_migration_leaves_what_was_before(t: Arc<TestDb>) -> Result<()> {
+    let scratch = empty(&t).await?;
+    let db = Db::open(scratch.url()).await?;
+    let broken = [
+        HISTORY[0],
+        Migration { sql: "create table two (id {id}); insert into nowhere (id) values (1)", ..HISTORY[1] },
+    ];
+    assert!(matches!(db.migrate(&broken).await, Err(Error::Database(_))));
+    assert!(db.fetch::<(i64,)>("select id from two", args![]).await.is_err());
+    assert_eq!(db.fetch::<(i64,)>("select id from one", args![]).await?, [(1,)]);
+    assert_eq!(db.migrate(HISTORY).await?.applied, [2, 3]);
+    // An id that the application chose does not stand in the way of the next one.
+    let id = db.tx(Opts::default(), async |tx| {
+        tx.insert("insert into greenlit_outbox (topic, payload, due) values ('a', '1', 1)", args![]).await
+    });
+    assert_eq!(id.await?, 1);
+    Ok(())
+}

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Set in a child process: the database that it shall use.
 const CHILD: &str = "GREENLIT_LAWS_CHILD";
 
-const SCHEMA: &[Migration] = &[Migration {
+pub(crate) const SCHEMA: &[Migration] = &[Migration {
     version: 1,
     name: "laws",
     sql: "
@@ -211,13 +211,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Waits until the child has said this.
-    pub(crate) fn hear(&mut self, word: &str) {
+    /// Waits until the child has said this, and tells the whole line.
+    pub(crate) fn hear(&mut self, word: &str) -> String {
         let mut line = String::new();
         while !line.contains(word) {
             line.clear();
             assert_ne!(self.words.read_line(&mut line).unwrap(), 0, "the child ended before it said {word}");
         }
+        line
     }
 
     /// Kills the child as the kernel would when memory is short.
@@ -354,6 +355,8 @@ pub(crate) enum Wire {
 pub(crate) struct Proxy {
     pub(crate) url: String,
     wire: Arc<AtomicU8>,
+    /// Connections made before this number was raised break when they are used.
+    generation: Arc<AtomicU32>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -366,18 +369,24 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let wire = Arc::new(AtomicU8::new(Wire::Plain as u8));
-        let (server, spoils) = (server.to_owned(), wire.clone());
+        let generation = Arc::new(AtomicU32::new(0));
+        let (server, spoils, current) = (server.to_owned(), wire.clone(), generation.clone());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (server, wire) = (server.clone(), spoils.clone());
-                tokio::spawn(async move { drop(pass_on(client, &server, &wire).await) });
+                let (server, wire, current) = (server.clone(), spoils.clone(), current.clone());
+                tokio::spawn(async move { drop(pass_on(client, &server, &wire, &current).await) });
             }
         });
-        Proxy { url: format!("{scheme}://{user}{at}127.0.0.1:{port}/{path}"), wire, task }
+        Proxy { url: format!("{scheme}://{user}{at}127.0.0.1:{port}/{path}"), wire, generation, task }
     }
 
     pub(crate) fn set(&self, wire: Wire) {
         self.wire.store(wire as u8, SeqCst);
+    }
+
+    /// Lets every connection that there is break when it is used next, as after a restart that nobody has noticed yet.
+    pub(crate) fn break_all(&self) {
+        self.generation.fetch_add(1, SeqCst);
     }
 }
 
@@ -388,15 +397,16 @@ impl Drop for Proxy {
 }
 
 /// Both directions of one connection, until either side ends it.
-async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8) -> std::io::Result<()> {
+async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8, current: &AtomicU32) -> std::io::Result<()> {
     let mut server = TcpStream::connect(server).await?;
     client.set_nodelay(true)?;
+    let generation = current.load(SeqCst);
     let (mut question, mut answer) = ([0; 16 * 1024], [0; 16 * 1024]);
     loop {
         tokio::select! {
             n = client.read(&mut question) => {
                 let question = &question[..n?];
-                if question.is_empty() {
+                if question.is_empty() || current.load(SeqCst) != generation {
                     return Ok(());
                 }
                 let lose = |wire_now| {

@@ -1,1 +1,11 @@
-fn main() {}
+//! The board's integration tests: one binary, each test on a database of its own.
+//!
+//! A test that is written once runs as `name::sqlite` and `name::postgres`; the latter needs the server that `scripts/test`
+//! starts.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on shall panic
+
+mod support;
+
+mod arch;
+mod http_floor;

@@ -1,0 +1,260 @@
+//! A whole board for each test, and clients who use it.
+
+pub(crate) mod form;
+pub(crate) mod pictures;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use greenlit::testing::Scratch;
+use http_body_util::BodyExt;
+use madang::{
+    app::App,
+    clock::Clock,
+    config::{Config, Flags},
+    jobs, router,
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use form::FormData;
+
+/// The password of everybody in these tests.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Makes `name::sqlite` and `name::postgres` of `async fn name(app: TestApp)`.
+macro_rules! on_each_database {
+    ($($(#[$attribute:meta])* async fn $name:ident($app:ident: TestApp) $body:block)*) => {$(
+        $(#[$attribute])*
+        async fn $name($app: $crate::support::TestApp) $body
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name($crate::support::TestApp::sqlite().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name($crate::support::TestApp::postgres().await).await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_each_database;
+
+/// A board on a database and a folder of its own, without sockets. The worker does not run by itself: see
+/// [`work`](TestApp::work).
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) clock: Clock,
+    pub(crate) router: Router,
+    // The order in which fields are dropped: the board before the places it lives in.
+    _config: Config,
+    _scratch: Scratch,
+    _folder: tempfile::TempDir,
+}
+
+impl TestApp {
+    pub(crate) async fn sqlite() -> TestApp {
+        TestApp::on(Scratch::sqlite().unwrap()).await
+    }
+
+    pub(crate) async fn postgres() -> TestApp {
+        TestApp::on(Scratch::postgres().await.unwrap()).await
+    }
+
+    async fn on(scratch: Scratch) -> TestApp {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = Flags {
+            listen: "127.0.0.1:8000".parse().unwrap(),
+            data: folder.path().join("data"),
+            database_url: Some(scratch.url().to_owned()),
+            media: None,
+            public_url: Some("http://board.test".to_owned()),
+        };
+        let config = Config::new(&flags, flags.listen).unwrap();
+        let clock = Clock::default();
+        let app = App::open(&config, clock.clone()).await.unwrap();
+        let router = router::router(app.clone());
+        TestApp { app, clock, router, _config: config, _scratch: scratch, _folder: folder }
+    }
+
+    /// Somebody who is not logged in.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client { router: self.router.clone(), name: String::new(), token: None, id: 0 }
+    }
+
+    /// Signs a user up as `name@example.com` with the nickname `name`, and logs him in.
+    pub(crate) async fn user(&self, name: &str) -> Client {
+        let mut client = self.anonymous();
+        let email = format!("{name}@example.com");
+        let signup = json!({"email": email, "password": PASSWORD, "nickname": name});
+        client.post("/api/auth/signup", signup).await.expect(200);
+        let login = client.post("/api/auth/login", json!({"email": email, "password": PASSWORD})).await.expect(200);
+        client.token = login["access_token"].as_str().map(str::to_owned);
+        client.name = name.to_owned();
+        client.id = client.get("/api/mypage/profile").await.expect(200)["id"].as_i64().unwrap();
+        client
+    }
+
+    /// Lets the worker do all that is due. Returns how many jobs it ran.
+    pub(crate) async fn work(&self) -> usize {
+        jobs::run_all(&self.app).await.unwrap()
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.app.db.fetch_one::<(i64,)>(&format!("select count(*) from {table}"), vec![]).await.unwrap().0
+    }
+
+    /// The reconciler: when all work is done, rows and objects name each other, nothing is staged, no job is left and no
+    /// temporary file.
+    pub(crate) async fn assert_consistent(&self) {
+        self.work().await;
+        let rows: Vec<(String, String, Option<i64>)> =
+            self.app.db.fetch("select image_key, extension, feed_id from images", vec![]).await.unwrap();
+        assert!(rows.iter().all(|row| row.2.is_some()), "staged images are left: {rows:?}");
+        let mut named: Vec<String> = rows.into_iter().map(|(key, extension, _)| format!("{key}.{extension}")).collect();
+        let objects = self.app.media.store.list().await.unwrap();
+        let mut kept: Vec<String> =
+            objects.into_iter().map(|(key, format)| format!("{key}.{}", format.extension())).collect();
+        named.sort();
+        kept.sort();
+        assert_eq!(named, kept, "rows and objects differ");
+        assert_eq!(self.count("greenlit_outbox").await, 0, "jobs are left");
+        assert_eq!(self.app.media.store.sweep_leftovers().await.unwrap(), 0, "temporary files are left");
+    }
+}
+
+/// Somebody who uses the board.
+#[derive(Clone)]
+pub(crate) struct Client {
+    router: Router,
+    pub(crate) name: String,
+    pub(crate) token: Option<String>,
+    pub(crate) id: i64,
+}
+
+impl Client {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path, &[], Body::empty()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.request(Method::DELETE, path, &[], Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.request(Method::POST, path, &headers, Body::from(body.to_string())).await
+    }
+
+    /// Sends a multipart form.
+    pub(crate) async fn form(&self, method: Method, path: &str, form: FormData) -> Answer {
+        let content_type = form.content_type();
+        self.request(method, path, &[("content-type", &content_type)], Body::from(form.into_bytes())).await
+    }
+
+    /// Creates a feed with these pictures and returns it.
+    pub(crate) async fn create_feed(&self, title: &str, pictures: &[Vec<u8>]) -> Value {
+        let form = FormData::new().text("title", title).text("content", "content").files("images", pictures);
+        self.form(Method::POST, "/api/feed/create", form).await.expect(200)
+    }
+
+    /// Sends anything, with the client's token unless `headers` has an `authorization` of its own.
+    pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = self.token.as_ref().filter(|_| !headers.iter().any(|(name, _)| *name == "authorization")) {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body as JSON, if the status is this one.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self.json()
+    }
+
+    /// Asserts an error's status and stable code, and that its body has the one shape of errors.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) -> Value {
+        let body = self.expect(status);
+        assert_eq!(body["code"], code, "{body}");
+        let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["code", "detail", "request_id"].iter().collect::<Vec<_>>(), "{body}");
+        assert_eq!(body["request_id"], self.header("x-request-id"));
+        body
+    }
+
+    /// The types and places of a 422's entries, as `body.title: missing`.
+    #[track_caller]
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let body = self.refused(422, "invalid_input");
+        let step = |step: &Value| step.as_str().map_or_else(|| step.to_string(), str::to_owned);
+        let place = |loc: &Value| loc.as_array().unwrap().iter().map(step).collect::<Vec<_>>().join(".");
+        let entries = body["detail"].as_array().unwrap().iter();
+        entries.map(|e| format!("{}: {}", place(&e["loc"]), e["type"].as_str().unwrap())).collect()
+    }
+
+    /// Status and body as text, with what differs from run to run replaced: for inline snapshots.
+    pub(crate) fn snapshot(&self) -> String {
+        let mut body = self.json();
+        redact(&mut body);
+        format!("{}\n{}", self.status.as_u16(), serde_json::to_string_pretty(&body).unwrap())
+    }
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match key.as_str() {
+                    "create_dt" | "update_dt" | "request_id" | "access_token" => *value = format!("[{key}]").into(),
+                    _ => redact(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::String(text) if text.starts_with("http://board.test/images/") => {
+            let extension = text.rsplit('.').next().unwrap_or_default();
+            *text = format!("http://board.test/images/[key].{extension}");
+        }
+        _ => {}
+    }
+}
