@@ -1,9 +1,14 @@
 //! The OpenAPI document: what stands in it beside the routes, and the pages that show it.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, Router, http::header, response::Redirect, routing::get};
 use utoipa::{
-    Modify, OpenApi, ToSchema,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    Modify, OpenApi, PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr, Schema, Type,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -23,8 +28,7 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 pub(crate) struct Problem {
     #[schema(example = "Not Found")]
     detail: String,
-    #[schema(example = "not_found")]
-    code: String,
+    code: Code,
     /// Names the request in the server's log.
     request_id: String,
 }
@@ -34,8 +38,7 @@ pub(crate) struct Problem {
 #[allow(dead_code)]
 pub(crate) struct Problems {
     detail: Vec<WrongField>,
-    #[schema(example = "invalid_input")]
-    code: String,
+    code: Code,
     request_id: String,
 }
 
@@ -80,6 +83,16 @@ enum FieldStep {
 )]
 pub(crate) struct Document;
 
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        // Two codes may share a name, where the same error is spelled in two ways.
+        let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for Code {}
+
 struct Additions;
 
 impl Modify for Additions {
@@ -87,19 +100,12 @@ impl Modify for Additions {
         let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let codes: Vec<String> = Code::ALL
-            .iter()
-            .map(|code| format!("| {} | `{}` | {} |", code.status().as_u16(), code.as_str(), code.detail()))
-            .collect();
-        let description = openapi.info.description.get_or_insert_default();
-        description.push_str("\n\n| status | code | detail |\n|---|---|---|\n");
-        description.push_str(&codes.join("\n"));
     }
 }
 
 /// The document and the pages that show it, which work without any other server.
 pub(crate) fn pages<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) -> Router<S> {
-    let config = Config::from(DOCUMENT).persist_authorization(true).try_it_out_enabled(true);
+    let config = Config::from(DOCUMENT).use_base_layout().persist_authorization(true).try_it_out_enabled(true);
     let swagger: Router<S> = SwaggerUi::new(DOCS).config(config).into();
     let policy = axum::middleware::map_response(async |mut response: axum::response::Response| {
         let policy = axum::http::HeaderValue::from_static(DOCS_POLICY);

@@ -80,6 +80,7 @@ pub(crate) struct Pagination {
     is_last_page: bool,
     total_count: i64,
     /// For the parameter `cursor`; null on the last page.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

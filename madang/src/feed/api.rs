@@ -43,8 +43,8 @@ struct NewFeed {
     #[schema(min_length = 1, max_length = 50_000)]
     content: String,
     /// At most 10 files: JPEG, PNG, GIF or WebP of at most 10 MB and 40 megapixels each.
-    #[schema(value_type = Option<Vec<String>>, format = Binary)]
-    images: Option<Vec<String>>,
+    #[schema(value_type = Vec<String>, format = Binary, required = false)]
+    images: Vec<String>,
 }
 
 /// Create a feed
@@ -57,7 +57,7 @@ struct NewFeed {
         (status = 200, description = "The feed", body = FeedView),
         (status = 400, description = "`broken_body`", body = Problem),
         (status = 401, description = "`not_authenticated`, `invalid_token`", body = Problem),
-        (status = 413, description = "`body_too_large`, `too_many_parts`, `image_too_large`", body = Problem),
+        (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
         (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Problems),
         (status = 503, description = "`unavailable`: try again", body = Problem),
@@ -189,10 +189,11 @@ struct ChangedFeed {
     #[schema(min_length = 1, max_length = 50_000)]
     content: String,
     /// Files to append. A feed has 10 images at most.
-    #[schema(value_type = Option<Vec<String>>, format = Binary)]
-    new_images: Option<Vec<String>>,
+    #[schema(value_type = Vec<String>, format = Binary, required = false)]
+    new_images: Vec<String>,
     /// Addresses of images of this feed to remove.
-    target_image_urls: Option<Vec<String>>,
+    #[schema(required = false)]
+    target_image_urls: Vec<String>,
 }
 
 /// Change a feed
@@ -208,7 +209,7 @@ struct ChangedFeed {
         (status = 401, description = "`not_authenticated`, `invalid_token`", body = Problem),
         (status = 403, description = "`permission_denied`: another's feed", body = Problem),
         (status = 404, description = "`feed_not_found`", body = Problem),
-        (status = 413, description = "`body_too_large`, `too_many_parts`, `image_too_large`", body = Problem),
+        (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
         (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Problems),
         (status = 503, description = "`unavailable`: try again", body = Problem),

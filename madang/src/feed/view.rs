@@ -35,6 +35,7 @@ pub(super) struct FeedView {
     image_urls: Vec<String>,
     id: FeedId,
     /// Null unless the author asks.
+    #[schema(required)]
     author_email: Option<Email>,
     author_nickname: Nickname,
     create_dt: Timestamp,
@@ -89,5 +90,6 @@ pub(super) struct AuthorFeedPage {
     pub(super) total_count: i64,
     pub(super) feeds: Vec<FeedView>,
     /// For the parameter `cursor`; null on the last page.
+    #[schema(required)]
     pub(super) next_cursor: Option<String>,
 }

@@ -51,12 +51,10 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>) -> Resu
         .await?;
     let mut failure = None;
     for (image, picture) in pictures {
-        let stored = app.media.store.put(&image.image_key, picture.format, picture.bytes).await;
-        staged.push(Staged { image });
-        if let Err(e) = stored {
-            failure = Some(e);
-            break;
+        if failure.is_none() {
+            failure = app.media.store.put(&image.image_key, picture.format, picture.bytes).await.err();
         }
+        staged.push(Staged { image });
     }
     match failure {
         None => Ok(staged),

@@ -80,12 +80,17 @@ impl LocalStore {
         blocking(move || fs::read(path)).await
     }
 
-    /// Opens an object for reading piece by piece.
+    /// Opens an object for reading piece by piece. What is no plain file is no object: a link or a folder.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::InvalidInput`], or that of the file system.
     pub async fn open_object(&self, key: &str, format: Format) -> io::Result<tokio::fs::File> {
-        tokio::fs::File::open(self.path(key, format)?).await
+        let path = self.path(key, format)?;
+        let opening = blocking(move || {
+            let is_object = fs::symlink_metadata(&path)?.is_file();
+            if is_object { File::open(path) } else { Err(ErrorKind::NotFound.into()) }
+        });
+        opening.await.map(tokio::fs::File::from_std)
     }
 
     /// Deletes an object durably; one that is absent counts as deleted.
