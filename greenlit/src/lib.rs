@@ -68,10 +68,15 @@
 //! |---|---|
 //! | REQUIRED | [`Db::tx`] at the edge, [`Tx::required`] inside |
 //! | NESTED | [`Tx::savepoint`] |
+//! | REQUIRES_NEW | not yet |
 //! | MANDATORY | a `&mut Tx` parameter |
 //! | SUPPORTS | a `&mut impl Reader` parameter |
 //! | NEVER | a `&Db` parameter: refused inside a session |
 //! | NOT_SUPPORTED | end the transaction first |
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 // The derive macros name this crate by its name, in this crate as well.
 extern crate self as greenlit;
@@ -101,4 +106,4 @@ pub use opts::Opts;
 pub use outbox::{Job, Outbox, ParkedJob};
 pub use row::{FromRow, Row, by_key};
 pub use tx::{Read, Reader, Tx, TxFn};
-pub use value::{FromValue, Json, Value};
+pub use value::{FromValue, Json, Value, list};

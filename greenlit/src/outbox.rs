@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Db, Dialect, Error, FromRow, Opts, Reader, Result, Tx, Value, args, sql};
+use crate::{Db, Dialect, Error, FromRow, Opts, Reader, Result, Tx, Value, args, list};
 
 pub(crate) const ACKNOWLEDGE: &str = "delete from greenlit_outbox where id = ? and attempts = ?";
 const PARKED: &str = "select id, topic, payload, attempts as attempt, last_error from greenlit_outbox \
@@ -92,10 +92,7 @@ impl Outbox {
             "select id, topic, payload, attempts + 1 as attempt from greenlit_outbox \
              where due <= {now} and topic in (?*) order by due, id limit ?{lock}"
         );
-        let (due, rounded) = sql::expand_list(&due, topics.len());
-        let mut args: Vec<Value> = topics.iter().map(|topic| Value::from(*topic)).collect();
-        args.resize(rounded, Value::from(topics[0]));
-        args.push(limit.into());
+        let args = args![list(topics), limit];
         let lease = micros(lease);
         let claim = async move |tx: &mut Tx| {
             let jobs: Vec<Job> = tx.fetch(&due, args).await?;
@@ -103,11 +100,8 @@ impl Outbox {
                 return Ok(jobs);
             }
             let claim = format!("update greenlit_outbox set due = {now} + ?, attempts = attempts + 1 where id in (?*)");
-            let (claim, rounded) = sql::expand_list(&claim, jobs.len());
-            let mut args = args![lease];
-            args.extend(jobs.iter().map(|job| Value::Int(job.id)));
-            args.resize(rounded + 1, Value::Int(jobs[0].id));
-            tx.exec(&claim, args).await?;
+            let ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
+            tx.exec(&claim, args![lease, list(&ids)]).await?;
             Ok(jobs)
         };
         self.db.tx(Opts::default(), claim).await

@@ -95,21 +95,24 @@ impl Session {
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         self.admit(sql)?;
         self.begun().await?;
-        self.statement(async |conn| conn.run(sql, args).await).await
+        let (sql, args) = sql::spread(sql, args);
+        self.statement(async |conn| conn.run(&sql, args).await).await
     }
 
     /// Runs an INSERT of the application's that brings back its id, if it inserted a row.
     pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
         self.admit(sql)?;
         self.begun().await?;
-        self.statement(async |conn| conn.insert(sql, args).await).await
+        let (sql, args) = sql::spread(sql, args);
+        self.statement(async |conn| conn.insert(&sql, args).await).await
     }
 
     /// Runs one read statement without a transaction around it.
     pub(crate) async fn single(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         self.admit(sql)?;
         self.connected().await?;
-        self.statement(async |conn| conn.run(sql, args).await).await
+        let (sql, args) = sql::spread(sql, args);
+        self.statement(async |conn| conn.run(&sql, args).await).await
     }
 
     fn admit(&mut self, sql: &str) -> Result<()> {

@@ -1,6 +1,8 @@
 //! The little that greenlit has to know of SQL's text.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
+
+use crate::Value;
 
 /// The words that begin a statement which ends a transaction, commits it silently, or changes the connection for
 /// whoever borrows it next.
@@ -65,14 +67,29 @@ pub(crate) fn numbered(sql: &str) -> String {
     out
 }
 
-/// Writes `count` placeholders in the place of `?*`.
-///
-/// The number is rounded up to a power of two, so that lists of many lengths share few prepared statements; the caller
-/// fills up by repeating its last value. Long lists are left as they are: SQLite takes 32,766 arguments.
-pub(crate) fn expand_list(sql: &str, count: usize) -> (String, usize) {
-    let rounded = if count > 16_384 { count } else { count.next_power_of_two() };
-    let list = vec!["?"; rounded].join(", ");
-    (sql.replacen("?*", &list, 1), rounded)
+/// Writes out the list arguments: as many placeholders as values in the place of each `?*`.
+pub(crate) fn spread(sql: &str, args: Vec<Value>) -> (Cow<'_, str>, Vec<Value>) {
+    if !args.iter().any(|arg| matches!(arg, Value::List(_))) {
+        return (Cow::Borrowed(sql), args);
+    }
+    let (mut text, mut flat) = (sql.to_owned(), Vec::with_capacity(args.len()));
+    for arg in args {
+        let Value::List(mut values) = arg else {
+            flat.push(arg);
+            continue;
+        };
+        // `in (null)` matches nothing, on every database.
+        let mut placeholders = "null".to_owned();
+        if let Some(last) = values.last().cloned() {
+            // SQLite takes 32,766 arguments: long lists are left as they are.
+            let rounded = if values.len() > 16_384 { values.len() } else { values.len().next_power_of_two() };
+            values.resize(rounded, last);
+            placeholders = vec!["?"; values.len()].join(", ");
+        }
+        text = text.replacen("?*", &placeholders, 1);
+        flat.append(&mut values);
+    }
+    (Cow::Owned(text), flat)
 }
 
 #[cfg(test)]
@@ -98,8 +115,12 @@ mod tests {
 
     #[test]
     fn lists_grow_by_powers_of_two() {
-        assert_eq!(expand_list("in (?*)", 3), ("in (?, ?, ?, ?)".into(), 4));
-        assert_eq!(expand_list("in (?*)", 1), ("in (?)".into(), 1));
-        assert_eq!(expand_list("in (?*)", 20_000).1, 20_000);
+        let int = Value::Int;
+        let three = Value::List(vec![int(1), int(2), int(3)]);
+        let (sql, args) = spread("a = ? and b in (?*) and c = ?", vec![int(7), three, int(8)]);
+        assert_eq!(sql, "a = ? and b in (?, ?, ?, ?) and c = ?");
+        assert_eq!(args, [7, 1, 2, 3, 3, 8].map(int));
+        let (sql, args) = spread("b in (?*) or c in (?*)", vec![Value::List(vec![]), Value::List(vec![int(1)])]);
+        assert_eq!((sql.as_ref(), args), ("b in (null) or c in (?)", vec![int(1)]));
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use serde::Serialize;
 
-use crate::{Doom, Error, FromRow, Result, Single, Value, args, once, outbox, session::Session, sql};
+use crate::{Doom, Error, FromRow, Result, Single, Value, args, list, once, outbox, session::Session};
 
 /// An async closure, or async function, whose future is `Send` whatever the lifetime of its argument. The bound is written
 /// here once; nobody else names it.
@@ -53,19 +53,6 @@ impl Tx {
         Ok(self.session.run(sql, args).await?.affected)
     }
 
-    /// Runs a statement for a whole list of values, which stand where it says `?*`, and returns how many rows it affected.
-    /// No value, no statement. The other side of [`Reader::fetch_in`].
-    ///
-    /// # Errors
-    /// As [`exec`](Tx::exec).
-    pub async fn exec_in<V: Clone + Into<Value> + Sync>(&mut self, sql: &str, values: &[V]) -> Result<u64> {
-        let (sql, rounded) = sql::expand_list(sql, values.len());
-        let mut args: Vec<Value> = values.iter().cloned().map(Into::into).collect();
-        let Some(last) = args.last().cloned() else { return Ok(0) };
-        args.resize(rounded, last);
-        self.exec(&sql, args).await
-    }
-
     /// Runs an INSERT of one row into a table whose key is `id`, and returns the id that the database made.
     ///
     /// # Errors
@@ -83,6 +70,7 @@ impl Tx {
     ///
     /// # Errors
     /// The closure's own.
+    #[allow(clippy::manual_async_fn)] // `Send` is part of the promise (law 4)
     pub fn required<F, T, E>(&mut self, f: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: for<'a> TxFn<&'a mut Tx, Result<T, E>> + Send,
@@ -108,6 +96,7 @@ impl Tx {
     ///
     /// # Errors
     /// The closure's own; [`Error::RolledBack`] if it returned `Ok` though a statement in it had failed.
+    #[allow(clippy::manual_async_fn)] // `Send` is part of the promise (law 4)
     pub fn savepoint<F, T, E>(&mut self, f: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: for<'a> TxFn<&'a mut Tx, Result<T, E>> + Send,
@@ -251,22 +240,18 @@ pub trait Reader: Send + sealed::Sealed {
     }
 
     /// Runs a statement for a whole list of values, which stand where it says `?*`: one statement instead of one for
-    /// each. No value, no statement. [`by_key`](crate::by_key) groups what comes back.
+    /// each. No value, no statement. [`by_key`](crate::by_key) groups what comes back; [`list`] is for
+    /// statements that have other arguments too.
     ///
     /// # Errors
-    /// As [`fetch`](Reader::fetch). The databases take some 30,000 values at most.
+    /// As [`fetch`](Reader::fetch).
     fn fetch_in<R: FromRow, V: Clone + Into<Value> + Sync>(
         &mut self,
         sql: &str,
         values: &[V],
     ) -> impl Future<Output = Result<Vec<R>>> + Send {
-        let (sql, rounded) = sql::expand_list(sql, values.len());
-        let mut args: Vec<Value> = values.iter().cloned().map(Into::into).collect();
-        async move {
-            let Some(last) = args.last().cloned() else { return Ok(Vec::new()) };
-            args.resize(rounded, last);
-            self.fetch(&sql, args).await
-        }
+        let (empty, args) = (values.is_empty(), vec![list(values)]);
+        async move { if empty { Ok(Vec::new()) } else { self.fetch(sql, args).await } }
     }
 }
 

@@ -26,6 +26,23 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// The values of a `?*`, as [`list`] makes them: an argument only, never a column.
+    List(Vec<Value>),
+}
+
+/// A list as one argument: its values stand where the statement says `?*`.
+///
+/// The number of placeholders is rounded up to a power of two, by repeating the last value, so that lists of many lengths
+/// share few prepared statements. An empty list matches nothing. The databases take some 30,000 values at most.
+///
+/// ```
+/// # async fn f(tx: &mut greenlit::Tx, keys: &[String]) -> greenlit::Result<()> {
+/// use greenlit::{args, list};
+/// tx.exec("delete from image where owner = ? and key in (?*)", args![7, list(keys)]).await?;
+/// # Ok(()) }
+/// ```
+pub fn list<V: Clone + Into<Value>>(values: &[V]) -> Value {
+    Value::List(values.iter().cloned().map(Into::into).collect())
 }
 
 impl Value {
@@ -51,6 +68,7 @@ impl Value {
             Value::Float(_) => "float",
             Value::Text(_) => "text",
             Value::Bytes(_) => "bytes",
+            Value::List(_) => "list",
         }
     }
 }

@@ -77,7 +77,7 @@ pub(crate) enum Pool {
 /// A connection on loan.
 pub(crate) enum Conn {
     Sqlite(sqlite::Conn),
-    Postgres(postgres::Conn),
+    Postgres(Box<postgres::Conn>),
 }
 
 impl Pool {
@@ -108,7 +108,7 @@ impl Pool {
     pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {
         match self {
             Pool::Sqlite(pool) => pool.acquire(access).await.map(Conn::Sqlite),
-            Pool::Postgres(pool) => pool.acquire().await.map(Conn::Postgres),
+            Pool::Postgres(pool) => pool.acquire().await.map(Box::new).map(Conn::Postgres),
         }
     }
 }

@@ -109,6 +109,7 @@ impl Pool {
 
 impl Shelf {
     async fn connect(&self) -> Result<Connection> {
+        #[allow(clippy::disallowed_methods)] // the one place where raw connections are made
         let (client, mut driver) = self.config.connect(NoTls).await.map_err(|e| error(&e))?;
         let counters = self.counters.clone();
         tokio::spawn(async move {

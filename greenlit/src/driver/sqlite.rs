@@ -288,7 +288,7 @@ impl Conn {
 
 fn run(connection: &Connection, sql: &str, args: Vec<Value>) -> rusqlite::Result<Answer> {
     let mut statement = connection.prepare_cached(sql)?;
-    let columns: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
+    let columns: Arc<[Box<str>]> = statement.column_names().map(Box::from).collect();
     let args = rusqlite::params_from_iter(args.into_iter().map(bound));
     let mut rows = Vec::new();
     if columns.is_empty() {
@@ -307,7 +307,8 @@ fn run(connection: &Connection, sql: &str, args: Vec<Value>) -> rusqlite::Result
 
 fn bound(value: Value) -> rusqlite::types::Value {
     match value {
-        Value::Null => rusqlite::types::Value::Null,
+        // Lists were written out before.
+        Value::Null | Value::List(_) => rusqlite::types::Value::Null,
         Value::Bool(b) => rusqlite::types::Value::Integer(b.into()),
         Value::Int(i) => rusqlite::types::Value::Integer(i),
         Value::Float(f) => rusqlite::types::Value::Real(f),
@@ -366,7 +367,6 @@ fn violated_index(message: &str, connection: Option<&Connection>) -> String {
 }
 
 /// The name of the unique index over exactly these columns; `None` for the primary key.
-
 fn index_over(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<Option<String>> {
     let mut indexes = connection.prepare_cached(
         "select name, origin from pragma_index_list(?1) where \"unique\" = 1 and origin <> 'pk' order by name",

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     account::{Actor, Email, MaybeActor, Nickname, UserId, queries as accounts},
     app::App,
-    error::{Code, Error, Result},
+    error::{Code, Result},
     http::{
         form::{Form, FormLimits, read_form},
         query::{PathFields, QueryFields},
@@ -84,15 +84,7 @@ async fn create_feed(State(app): State<App>, actor: Actor, headers: HeaderMap, b
 )]
 async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor) -> Result<Json<FeedView>> {
     let id = feed_id(&path)?;
-    let found: Option<FeedImages> = app
-        .db
-        .read(Opts::default(), async |r: &mut Read| {
-            let Some(feed) = queries::by_id(r, id).await? else { return Ok::<_, greenlit::Error>(None) };
-            let images = media::of_feeds(r, &[id.0]).await?;
-            Ok(Some(FeedImages { feed, images }))
-        })
-        .await?;
-    let found = found.ok_or(Code::FeedNotFoundOnRead)?;
+    let found = queries::by_id(&mut app.db.single(), id).await?.ok_or(Code::FeedNotFoundOnRead)?;
     Ok(Json(FeedView::new(&app, &viewer, found)))
 }
 
@@ -226,14 +218,8 @@ async fn update_feed(
     let form = read_feed_form(&app, &headers, body, "new_images").await?;
     let change = Change::parse(&form.document)?;
     // Before pictures are decoded and stored; the transaction looks again.
-    let images = app
-        .db
-        .read(Opts::default(), async |r: &mut Read| {
-            service::owned(r, actor.id, id).await?;
-            Ok::<_, Error>(media::of_feeds(r, &[id.0]).await?)
-        })
-        .await?;
-    let (_, kept) = service::split(&app, images, &change.targets)?;
+    let before = service::owned(&mut app.db.single(), actor.id, id).await?;
+    let (_, kept) = service::split(&app, before.images, &change.targets)?;
     if kept.len() + form.files.len() > media::IMAGES_PER_FEED {
         return Err(Code::TooManyImages.into());
     }

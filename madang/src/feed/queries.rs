@@ -2,26 +2,38 @@
 
 use greenlit::{Reader, Result, Tx, args};
 
-use super::model::{Feed, FeedId, Order, Text};
+use super::{
+    model::{Feed, FeedId, Order, Text},
+    view::FeedImages,
+};
 use crate::{
     account::UserId,
     clock::Timestamp,
+    media::Image,
     paging::{Start, Window},
 };
 
-/// A statement over feeds, each with what readers want to know of its author.
+/// The columns of a feed, with what readers want to know of its author.
+macro_rules! feed_columns {
+    () => {
+        "f.id, f.title, f.content, f.author_id, u.email as author_email, u.nickname as author_nickname, \
+         f.create_dt, f.update_dt"
+    };
+}
+
 macro_rules! select_feeds {
-    ($($rest:literal),*) => {
-        concat!(
-            "select f.id, f.title, f.content, f.author_id, u.email as author_email, u.nickname as author_nickname, \
-             f.create_dt, f.update_dt from feeds f join users u on u.id = f.author_id ",
-            $($rest),*
-        )
+    ($rest:literal) => {
+        concat!("select ", feed_columns!(), " from feeds f join users u on u.id = f.author_id ", $rest)
     };
 }
 
 crate::statements! {
-    BY_ID = select_feeds!("where f.id = ?");
+    // One statement, so that it is one snapshot and one round trip. The feed comes with each of its images.
+    BY_ID = concat!(
+        "select ", feed_columns!(), ", i.image_key, i.extension, i.position, i.width, i.height \
+         from feeds f join users u on u.id = f.author_id left join images i on i.feed_id = f.id \
+         where f.id = ? order by i.position"
+    );
     INSERT = "insert into feeds (author_id, title, content, create_dt, update_dt) values (?, ?, ?, ?, ?)";
     UPDATE = "update feeds set title = ?, content = ?, update_dt = ? where id = ? and author_id = ?";
     LOCK = "update feeds set update_dt = update_dt where id = ?";
@@ -55,17 +67,49 @@ crate::statements! {
     );
 }
 
-pub(super) async fn by_id(r: &mut impl Reader, id: FeedId) -> Result<Option<Feed>> {
-    r.fetch_optional(BY_ID, args![id]).await
+/// A feed, and one of its images if it has any.
+#[derive(greenlit::FromRow)]
+struct Joined {
+    #[row(flatten)]
+    feed: Feed,
+    image_key: Option<String>,
+    extension: Option<String>,
+    position: Option<i64>,
+    width: Option<i64>,
+    height: Option<i64>,
+}
+
+impl Joined {
+    fn split(self) -> (Feed, Option<Image>) {
+        let image = (|| {
+            Some(Image {
+                feed_id: self.feed.id.0,
+                image_key: self.image_key?,
+                extension: self.extension?,
+                position: self.position?,
+                width: self.width?,
+                height: self.height?,
+            })
+        })();
+        (self.feed, image)
+    }
+}
+
+/// A feed with its images in order.
+pub(super) async fn by_id(r: &mut impl Reader, id: FeedId) -> Result<Option<FeedImages>> {
+    let mut rows = r.fetch::<Joined>(BY_ID, args![id]).await?.into_iter().map(Joined::split);
+    let Some((feed, first)) = rows.next() else { return Ok(None) };
+    let images = first.into_iter().chain(rows.filter_map(|(_, image)| image)).collect();
+    Ok(Some(FeedImages { feed, images }))
 }
 
 pub(super) async fn insert(tx: &mut Tx, author: UserId, text: &Text, now: Timestamp) -> Result<FeedId> {
     tx.insert(INSERT, args![author, &text.title, &text.content, now, now]).await.map(FeedId)
 }
 
-/// Whether there is such a feed of this author. Its row is locked from here on.
-pub(super) async fn update(tx: &mut Tx, id: FeedId, author: UserId, text: &Text, now: Timestamp) -> Result<bool> {
-    Ok(tx.exec(UPDATE, args![&text.title, &text.content, now, id, author]).await? == 1)
+/// Changes the text if there is such a feed of this author. Its row is locked from here on.
+pub(super) async fn update(tx: &mut Tx, id: FeedId, author: UserId, text: &Text, now: Timestamp) -> Result<()> {
+    tx.exec(UPDATE, args![&text.title, &text.content, now, id, author]).await.map(drop)
 }
 
 /// Locks the feed's row against whoever else would change the feed or its images; portable, unlike `for update`.

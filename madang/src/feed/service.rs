@@ -3,7 +3,7 @@
 use greenlit::{Reader, Tx};
 
 use super::{
-    model::{Change, Feed, FeedId, Text},
+    model::{Change, FeedId, Text},
     queries,
     view::FeedImages,
 };
@@ -24,7 +24,7 @@ pub(super) async fn create(
 ) -> Result<FeedImages> {
     let id = queries::insert(tx, author, text, app.clock.now()).await?;
     media::claim(app, tx, author, id.0, 0, staged).await?;
-    with_images(tx, id).await
+    Ok(queries::by_id(tx, id).await?.ok_or(Code::FeedNotFound)?)
 }
 
 /// Changes a feed's text, removes the images that the change names, and appends the staged ones.
@@ -37,26 +37,23 @@ pub(super) async fn update(
     staged: &[Staged],
 ) -> Result<FeedImages> {
     // First, since it locks the row: what follows counts images, and must not count beside another update.
-    if !queries::update(tx, id, author, &change.text, app.clock.now()).await? {
-        owned(tx, author, id).await?;
-    }
-    let images = media::of_feeds(tx, &[id.0]).await?;
-    let (removed, kept) = split(app, images, &change.targets)?;
+    queries::update(tx, id, author, &change.text, app.clock.now()).await?;
+    let before = owned(tx, author, id).await?;
+    let (removed, kept) = split(app, before.images, &change.targets)?;
     if kept.len() + staged.len() > media::IMAGES_PER_FEED {
         return Err(Code::TooManyImages.into());
     }
     media::remove(app, tx, &removed).await?;
     let first = kept.last().map_or(0, |image| image.position + 1);
     media::claim(app, tx, author, id.0, first, staged).await?;
-    with_images(tx, id).await
+    Ok(queries::by_id(tx, id).await?.ok_or(Code::FeedNotFound)?)
 }
 
 /// Deletes a feed with all that belongs to it.
 pub(super) async fn delete(app: &App, tx: &mut Tx, author: UserId, id: FeedId) -> Result<()> {
     queries::lock(tx, id).await?;
-    owned(tx, author, id).await?;
-    let images = media::of_feeds(tx, &[id.0]).await?;
-    media::remove(app, tx, &images).await?;
+    let feed = owned(tx, author, id).await?;
+    media::remove(app, tx, &feed.images).await?;
     queries::delete(tx, id).await?;
     Ok(())
 }
@@ -65,9 +62,9 @@ pub(super) async fn delete(app: &App, tx: &mut Tx, author: UserId, id: FeedId) -
 ///
 /// # Errors
 /// 404 if there is none, 403 if it is another's.
-pub(super) async fn owned(r: &mut impl Reader, author: UserId, id: FeedId) -> Result<Feed> {
-    let feed = queries::by_id(r, id).await?.ok_or(Code::FeedNotFound)?;
-    if feed.author_id == author { Ok(feed) } else { Err(Code::PermissionDenied.into()) }
+pub(super) async fn owned(r: &mut impl Reader, author: UserId, id: FeedId) -> Result<FeedImages> {
+    let found = queries::by_id(r, id).await?.ok_or(Code::FeedNotFound)?;
+    if found.feed.author_id == author { Ok(found) } else { Err(Code::PermissionDenied.into()) }
 }
 
 /// Divides a feed's images into those that the targets name and the others.
@@ -88,10 +85,4 @@ pub(super) fn split(app: &App, images: Vec<Image>, targets: &[String]) -> Result
             input: serde_json::Value::Null,
         }])),
     }
-}
-
-async fn with_images(r: &mut impl Reader, id: FeedId) -> Result<FeedImages> {
-    let feed = queries::by_id(r, id).await?.ok_or(Code::FeedNotFound)?;
-    let images = media::of_feeds(r, &[id.0]).await?;
-    Ok(FeedImages { feed, images })
 }

@@ -49,6 +49,9 @@ async fn read_image(State(app): State<App>, path: PathFields, request: HeaderMap
         _ => Error::from(Code::Unavailable).caused_by(e),
     })?;
     let length = file.metadata().await.map_err(Error::internal)?.len();
+    if length == 0 {
+        return Err(Code::NotFound.into()); // no picture is empty: damage
+    }
 
     let tag = format!("\"{key}\"");
     let mut headers = headers(format.content_type(), &tag);

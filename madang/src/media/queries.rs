@@ -1,14 +1,14 @@
 //! All SQL of images.
 
-use greenlit::{Reader, Result, Tx, args};
+use greenlit::{Reader, Result, Tx, args, list};
 
 use crate::{account::UserId, clock::Timestamp};
 
 crate::statements! {
     INSERT = "insert into images (image_key, extension, owner_id, position, width, height, expire_dt) \
-              values (?, ?, ?, 0, ?, ?, ?)";
-    CLAIM = "update images set feed_id = ?, position = ?, expire_dt = null \
-             where image_key = ? and owner_id = ? and feed_id is null and expire_dt > ?";
+              values (?, ?, ?, ?, ?, ?, ?)";
+    CLAIM = "update images set feed_id = ?, position = position + ?, expire_dt = null \
+             where image_key in (?*) and owner_id = ? and feed_id is null and expire_dt > ?";
     OF_FEEDS = "select feed_id, image_key, extension, position, width, height from images \
                 where feed_id in (?*) order by feed_id, position";
     DELETE = "delete from images where image_key in (?*)";
@@ -34,20 +34,21 @@ pub(crate) async fn of_feeds(r: &mut impl Reader, feeds: &[i64]) -> Result<Vec<I
 }
 
 pub(super) async fn insert(tx: &mut Tx, image: &Image, owner: UserId, expires: Timestamp) -> Result<()> {
-    let args = args![&image.image_key, &image.extension, owner, image.width, image.height, expires];
+    let args = args![&image.image_key, &image.extension, owner, image.position, image.width, image.height, expires];
     tx.exec(INSERT, args).await.map(drop)
 }
 
-/// Whether the image was staged by this owner, has not expired, and now is the feed's.
+/// Makes images the feed's, behind its first `first`. Returns how many of them were staged by this owner, had not expired,
+/// and so could be claimed.
 pub(super) async fn claim(
     tx: &mut Tx,
-    key: &str,
+    keys: &[&str],
     owner: UserId,
     feed: i64,
-    position: i64,
+    first: i64,
     now: Timestamp,
-) -> Result<bool> {
-    Ok(tx.exec(CLAIM, args![feed, position, key, owner, now]).await? == 1)
+) -> Result<u64> {
+    tx.exec(CLAIM, args![feed, first, list(keys), owner, now]).await
 }
 
 /// Staged images whose time is over, the oldest first.
@@ -61,5 +62,5 @@ pub(super) async fn delete_staged(tx: &mut Tx, key: &str) -> Result<bool> {
 }
 
 pub(super) async fn delete(tx: &mut Tx, keys: &[&str]) -> Result<()> {
-    tx.exec_in(DELETE, keys).await.map(drop)
+    tx.exec(DELETE, args![list(keys)]).await.map(drop)
 }

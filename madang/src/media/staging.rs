@@ -37,7 +37,7 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>) -> Resu
     for upload in uploads {
         let bytes = upload.into_bytes().await.map_err(|e| Error::from(Code::Unavailable).caused_by(e))?;
         let picture = app.media.budget.reencode(bytes).await?;
-        pictures.push((describe(&picture), picture));
+        pictures.push((describe(&picture, pictures.len()), picture));
     }
     let expires = app.clock.now().after(STAGED_FOR);
     let images: Vec<&Image> = pictures.iter().map(|(image, _)| image).collect();
@@ -65,18 +65,19 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>) -> Resu
     }
 }
 
-fn describe(picture: &Picture) -> Image {
+/// The row of a picture that stands so far behind the first of its request.
+fn describe(picture: &Picture, position: usize) -> Image {
     Image {
         feed_id: 0,
         image_key: secret::random_name(),
         extension: picture.format.extension().to_owned(),
-        position: 0,
+        position: i64::try_from(position).unwrap_or(i64::MAX),
         width: picture.width.into(),
         height: picture.height.into(),
     }
 }
 
-/// Makes staged images the feed's, in their order, from `first` on.
+/// Makes staged images the feed's, in their order, from position `first` on.
 ///
 /// # Errors
 /// 503 if one has expired meanwhile: the client may send it again.
@@ -88,10 +89,13 @@ pub(crate) async fn claim(
     first: i64,
     staged: &[Staged],
 ) -> Result<()> {
-    for (position, staged) in (first..).zip(staged) {
-        if !queries::claim(tx, &staged.image.image_key, owner, feed, position, app.clock.now()).await? {
-            return Err(Error::from(Code::Unavailable).caused_by("a staged image has expired"));
-        }
+    if staged.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&str> = staged.iter().map(|staged| staged.image.image_key.as_str()).collect();
+    let claimed = queries::claim(tx, &keys, owner, feed, first, app.clock.now()).await?;
+    if claimed < staged.len() as u64 {
+        return Err(Error::from(Code::Unavailable).caused_by("a staged image has expired"));
     }
     Ok(())
 }
