@@ -13,7 +13,8 @@ pub enum Error {
     Database(Box<DatabaseError>),
     /// An earlier failure doomed this scope: nothing more runs in it, and it can only be rolled back.
     Aborted(Doom),
-    /// COMMIT was not attempted, or was refused: everything was rolled back.
+    /// COMMIT was not attempted, since something had failed before: everything was rolled back. A COMMIT that the
+    /// database refuses is [`Error::Database`].
     RolledBack(Doom),
     /// `db.tx`, `db.read` or `db.fetch` was called inside a session. Pass the session on instead.
     Nested,
@@ -69,8 +70,6 @@ pub enum Doom {
     DeadlinePassed,
     /// The session's statement budget was passed.
     BudgetPassed,
-    /// COMMIT was refused.
-    CommitRefused,
 }
 
 /// An error as the database tells it.
@@ -180,7 +179,6 @@ impl std::fmt::Display for Doom {
             Doom::ConnectionLost => "the connection was lost",
             Doom::DeadlinePassed => "the deadline passed",
             Doom::BudgetPassed => "the statement budget was passed",
-            Doom::CommitRefused => "COMMIT was refused",
         })
     }
 }

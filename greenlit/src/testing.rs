@@ -96,7 +96,8 @@ impl Drop for Scratch {
 }
 
 async fn run(url: &str, sql: &str) -> Result<()> {
-    let lost = |e: tokio_postgres::Error| Error::lost(format!("the test server: {e}: {sql}"));
+    // With the cause, which it leaves out of its words for people.
+    let lost = |e: tokio_postgres::Error| Error::lost(format!("the test server: {e:?}: {sql}"));
     let config: tokio_postgres::Config = url.parse().map_err(lost)?;
     #[allow(clippy::disallowed_methods)] // databases are made outside of any database that greenlit opens
     let connected = tokio::time::timeout(Duration::from_secs(10), config.connect(NoTls)).await;

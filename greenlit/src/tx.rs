@@ -125,7 +125,7 @@ impl Tx {
 
     /// Registers something to do in this process once the COMMIT was acknowledged: to drop a cache entry, to wake a
     /// worker. Effects run one after another, in order, at most once, without a connection; a panic in one does not stop
-    /// the next. They are dropped with their scope. What must not be lost belongs into the [outbox](Tx::outbox).
+    /// the next. [`Db::tx`](crate::Db::tx) returns when they have ended, or after half a minute. They are dropped with their scope. What must not be lost belongs into the [outbox](Tx::outbox).
     ///
     /// ```
     /// # async fn f(tx: &mut greenlit::Tx, wake: std::sync::Arc<tokio::sync::Notify>) {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, error::ErrorKind};
 use madang::{config::Flags, serve};
 
 /// A community board server in one binary.
@@ -22,16 +22,6 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let flags = match cli.command {
-        Some(Command::Serve(flags)) => flags,
-        None => cli.flags,
-    };
-    let run = || -> Result<(), String> {
-        serve::start_log().map_err(|e| e.to_string())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-        runtime.block_on(serve::serve(&flags)).map_err(|e| e.to_string())
-    };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -42,4 +32,23 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// One line for the operator.
+fn run() -> Result<(), String> {
+    let cli = Cli::try_parse().or_else(|e| match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => e.exit(),
+        // Its first line says what is wrong; the others repeat the usage.
+        _ => Err(e.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()),
+    })?;
+    let flags = match cli.command {
+        Some(Command::Serve(flags)) => flags,
+        None => cli.flags,
+    };
+    serve::start_log().map_err(|e| e.to_string())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+    runtime.block_on(serve::serve(&flags)).map_err(|e| e.to_string())
 }

@@ -33,13 +33,24 @@ pub(crate) struct Problem {
     request_id: String,
 }
 
-/// Wrong fields, each with an entry of its own. Images that are refused answer as `Problem` instead.
+/// Wrong fields, each with an entry of its own.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 pub(crate) struct Problems {
     detail: Vec<WrongField>,
     code: Code,
     request_id: String,
+}
+
+/// A 422 of a route that takes images.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+#[serde(untagged)]
+pub(crate) enum FormProblem {
+    /// Wrong fields.
+    Fields(Problems),
+    /// A refused image.
+    Image(Problem),
 }
 
 #[derive(ToSchema)]
@@ -52,7 +63,6 @@ struct WrongField {
     #[schema(example = "Field required")]
     msg: String,
     /// What was sent, without secrets and shortened.
-    #[schema(value_type = Object)]
     input: serde_json::Value,
 }
 

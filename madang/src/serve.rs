@@ -10,7 +10,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{
     app::App,
@@ -36,7 +40,12 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
     let listener = TcpListener::bind(flags.listen).await.map_err(cannot_listen)?;
     let listening = listener.local_addr().map_err(cannot_listen)?;
     let config = Config::new(flags, listening)?;
-    let app = App::open(&config, Clock::default()).await?;
+    let app = tokio::select! {
+        opened = App::open(&config, Clock::default()) => opened?,
+        // A database that does not answer is waited for; nothing is being served yet.
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     announce(&config, listening);
 
     let (stop, stopped) = watch::channel(false);
@@ -51,7 +60,10 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
     tokio::pin!(served);
     tokio::select! {
         ended = &mut served => ended.map_err(|e| ConfigError(e.to_string()))?,
-        () = second_signal() => tracing::warn!("a second signal: requests in flight are dropped"),
+        () = second_signal() => {
+            tracing::warn!("a second signal: requests in flight are dropped");
+            worker.abort();
+        }
     }
     let _ = stop.send(true);
     let _ = worker.await;
@@ -96,6 +108,11 @@ fn announce(config: &Config, listening: std::net::SocketAddr) {
 /// A sentence for the operator if `MADANG_LOG` cannot be read.
 pub fn start_log() -> Result<(), ConfigError> {
     let levels = std::env::var("MADANG_LOG").unwrap_or_else(|_| "info".to_owned());
+    // Targets would take a misspelt level for the name of a module, and log nothing else.
+    let level = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    if let Some(part) = levels.split(',').find(|part| !level(part)) {
+        return Err(ConfigError(format!("MADANG_LOG cannot be read: {part:?} is no level")));
+    }
     let levels: Targets = levels.parse().map_err(|e| ConfigError(format!("MADANG_LOG cannot be read: {e}")))?;
     let registry = tracing_subscriber::registry().with(levels);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);

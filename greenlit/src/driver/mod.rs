@@ -4,8 +4,10 @@
 //! next borrower gets a clean connection or a new one.
 
 mod postgres;
+mod postgres_error;
 mod postgres_value;
 mod sqlite;
+mod sqlite_error;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

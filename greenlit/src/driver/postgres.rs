@@ -22,6 +22,7 @@ use tokio_postgres::{
 
 use super::{
     Begin, Counters,
+    postgres_error::{error, in_full},
     postgres_value::{Column, Param},
 };
 use crate::{Class, Config, Error, Result, Value, row::Answer, sql};
@@ -247,15 +248,16 @@ impl Conn {
 
     /// A plan that was made before a table changed is refused once; the next try plans anew.
     fn explain(&mut self, e: &tokio_postgres::Error) -> Error {
-        let stale = e.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) && e.to_string().contains("cached plan");
-        if !stale {
+        // Told by the function that found it, since messages come in the server's language.
+        let stale = |db: &DbError| db.routine() == Some("RevalidateCachedQuery");
+        if !e.as_db_error().is_some_and(stale) {
             return error(e);
         }
         if let Some(connection) = &mut self.connection {
             connection.statements.clear();
             connection.inserts.clear();
         }
-        Error::database(Class::Retry, Some(SqlState::FEATURE_NOT_SUPPORTED.code().to_owned()), e.to_string())
+        Error::database(Class::Retry, Some(SqlState::FEATURE_NOT_SUPPORTED.code().to_owned()), in_full(e))
     }
 
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
@@ -333,37 +335,6 @@ fn values(row: &Row) -> Result<Vec<Value>> {
         Err(e) => Err(Error::Decode(std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string))),
     };
     (0..row.len()).map(value).collect()
-}
-
-/// The error with its class. SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn error(e: &tokio_postgres::Error) -> Error {
-    let Some(db) = e.as_db_error() else {
-        // Without an answer of the server: either an argument could not be sent, or the connection broke.
-        let source = std::error::Error::source(e);
-        if let Some(unfit) = source.and_then(|s| s.downcast_ref::<super::postgres_value::Unfit>()) {
-            return Error::Encode(unfit.to_string());
-        }
-        // Such as a zero byte in the statement's text, or more arguments than a message can carry.
-        let unsendable = |e: &std::io::Error| e.kind() == std::io::ErrorKind::InvalidInput;
-        return match source.and_then(|s| s.downcast_ref::<std::io::Error>()).filter(|e| unsendable(e)) {
-            Some(e) => Error::Encode(e.to_string()),
-            None => Error::lost(e.to_string()),
-        };
-    };
-    let name = || db.constraint().unwrap_or_default().into();
-    let code = db.code().code();
-    let class = match code {
-        "23505" => Class::Unique(name()),
-        // The second is ON DELETE RESTRICT, from PostgreSQL 18 on.
-        "23503" | "23001" => Class::ForeignKey(Some(name())),
-        // serialization failure, deadlock, lock not available
-        "40001" | "40P01" | "55P03" => Class::Retry,
-        // shut down, crash, starting up, idle limits, too many connections; 08: connection exceptions
-        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300" => Class::Lost,
-        _ if code.starts_with("08") => Class::Lost,
-        _ => Class::Other,
-    };
-    Error::database(class, Some(code.to_owned()), db.message())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -15,11 +15,13 @@ use std::{
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Access, Begin, Counters};
+use super::{Access, Begin, Counters, sqlite_error::error};
 use crate::{Class, Config, Error, Result, Value, row::Answer};
 
 /// How many virtual-machine steps pass between two looks at whether the statement was given up.
 const STEPS_BETWEEN_LOOKS: i32 = 1_000;
+/// How long somebody else who is setting up the same file is waited for.
+const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a COMMIT that another process holds up is repeated.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -101,15 +103,14 @@ impl Shelf {
         }
         #[allow(clippy::disallowed_methods)] // the one place where raw connections are made
         let connection = Connection::open_with_flags(&self.file, flags)?;
-        // While opening, another process may switch the file to WAL. Afterwards nothing sleeps inside SQLite: it could
-        // not be cancelled there.
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(OPEN_PATIENCE)?;
         connection.set_prepared_statement_cache_capacity(256);
         match self.access {
             Access::Write => connection
                 .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?,
             Access::Read => connection.execute_batch("PRAGMA query_only = ON; PRAGMA foreign_keys = ON")?,
         }
+        // From now on nothing sleeps inside SQLite: it could not be cancelled there.
         connection.busy_timeout(Duration::ZERO)?;
         Counters::add(&self.counters.opened);
         Ok(connection)
@@ -192,17 +193,26 @@ impl Conn {
 
     async fn open(&mut self) -> Result<()> {
         let lost = || Error::lost("the connection was lost to a dropped statement");
-        let mut lease = self.lease.take().ok_or_else(lost)?;
-        let task = tokio::task::spawn_blocking(move || {
-            let opened = lease.shelf.open();
-            let result = opened
-                .map(|connection| lease.connection = Some(connection))
-                .map_err(|e| Error::Config(format!("cannot open the database {}: {e}", lease.shelf.file.display())));
-            (lease, result)
-        });
-        let (lease, result) = task.await.map_err(|e| Error::lost(e.to_string()))?;
-        self.lease = Some(lease);
-        result
+        let lease = self.lease.as_mut().ok_or_else(lost)?;
+        let patience = tokio::time::Instant::now() + OPEN_PATIENCE;
+        loop {
+            let shelf = lease.shelf.clone();
+            let opened = tokio::task::spawn_blocking(move || shelf.open()).await;
+            match opened.map_err(|e| Error::lost(e.to_string()))? {
+                Ok(connection) => {
+                    lease.connection = Some(connection);
+                    return Ok(());
+                }
+                // Somebody else is switching the new file to WAL: SQLite does not wait for that, whatever its timeout.
+                Err(e) if error(&e, None).class() == Class::Retry && tokio::time::Instant::now() < patience => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                Err(e) => {
+                    let file = lease.shelf.file.display();
+                    return Err(Error::Config(format!("cannot open the database {file}: {e}")));
+                }
+            }
+        }
     }
 
     pub(crate) async fn begin(&mut self, begin: Begin) -> Result<()> {
@@ -288,15 +298,20 @@ impl Conn {
 
 fn run(connection: &Connection, sql: &str, args: Vec<Value>) -> rusqlite::Result<Answer> {
     let mut statement = connection.prepare_cached(sql)?;
-    let columns: Arc<[Box<str>]> = statement.column_names().map(Box::from).collect();
-    let args = rusqlite::params_from_iter(args.into_iter().map(bound));
+    let args = args.into_iter().map(bound).collect::<rusqlite::Result<Vec<_>>>()?;
+    let args = rusqlite::params_from_iter(args);
     let mut rows = Vec::new();
-    if columns.is_empty() {
+    let mut columns: Arc<[Box<str>]> = Arc::default();
+    if statement.column_count() == 0 {
         let affected = statement.execute(args)? as u64;
         return Ok(Answer { columns, rows, affected });
     }
     let mut cursor = statement.query(args)?;
     while let Some(row) = cursor.next()? {
+        if rows.is_empty() {
+            // Not before the first step, which prepares the statement anew if the schema has changed.
+            columns = row.as_ref().column_names().map(Box::from).collect();
+        }
         let values = (0..columns.len()).map(|i| row.get_ref(i).map(value));
         rows.push(values.collect::<rusqlite::Result<Vec<_>>>()?);
     }
@@ -305,16 +320,19 @@ fn run(connection: &Connection, sql: &str, args: Vec<Value>) -> rusqlite::Result
     Ok(Answer { columns, rows, affected })
 }
 
-fn bound(value: Value) -> rusqlite::types::Value {
-    match value {
-        // Lists were written out before.
-        Value::Null | Value::List(_) => rusqlite::types::Value::Null,
+/// The argument as SQLite takes it.
+fn bound(value: Value) -> rusqlite::Result<rusqlite::types::Value> {
+    let unfit = |what: &str| Err(rusqlite::Error::ToSqlConversionFailure(what.into()));
+    Ok(match value {
+        Value::Null => rusqlite::types::Value::Null,
         Value::Bool(b) => rusqlite::types::Value::Integer(b.into()),
         Value::Int(i) => rusqlite::types::Value::Integer(i),
+        Value::Float(f) if f.is_nan() => return unfit("SQLite has no NaN: it would store NULL"),
         Value::Float(f) => rusqlite::types::Value::Real(f),
         Value::Text(t) => rusqlite::types::Value::Text(t),
         Value::Bytes(b) => rusqlite::types::Value::Blob(b),
-    }
+        Value::List(_) => return unfit("a list stands where there is no ?*"),
+    })
 }
 
 fn value(value: ValueRef<'_>) -> Value {
@@ -329,59 +347,6 @@ fn value(value: ValueRef<'_>) -> Value {
         },
         ValueRef::Blob(b) => Value::Bytes(b.to_vec()),
     }
-}
-
-/// The error with its class. Result codes: <https://www.sqlite.org/rescode.html>.
-fn error(e: &rusqlite::Error, connection: Option<&Connection>) -> Error {
-    let message = e.to_string();
-    if let rusqlite::Error::InvalidParameterCount(given, wanted) = e {
-        return Error::Encode(format!("{wanted} arguments are wanted, {given} were given"));
-    }
-    let Some(code) = e.sqlite_error().map(|e| e.extended_code) else {
-        return Error::database(Class::Other, None, message);
-    };
-    let class = match code {
-        // BUSY and LOCKED, with their extended codes.
-        _ if matches!(code & 0xff, 5 | 6) => Class::Retry,
-        787 => Class::ForeignKey(None),
-        // ON DELETE RESTRICT is a trigger inside.
-        1811 if message == "FOREIGN KEY constraint failed" => Class::ForeignKey(None),
-        // UNIQUE, PRIMARYKEY, ROWID
-        2067 | 1555 | 2579 => Class::Unique(violated_index(&message, connection).into()),
-        _ => Class::Other,
-    };
-    Error::database(class, Some(code.to_string()), message)
-}
-
-/// The name of the unique index that was violated. SQLite tells the columns only ("UNIQUE constraint failed: a.x, a.y"),
-/// so the indexes of the table are searched for these columns; what has no name of its own is called as PostgreSQL calls it.
-fn violated_index(message: &str, connection: Option<&Connection>) -> String {
-    let Some((_, names)) = message.rsplit_once("failed: ") else { return String::new() };
-    if let Some(index) = names.strip_prefix("index ") {
-        return index.trim_matches('\'').to_owned(); // an index over expressions is told by name
-    }
-    let columns: Vec<&str> = names.split(", ").filter_map(|n| n.split_once('.')).map(|(_, c)| c).collect();
-    let table = names.split('.').next().unwrap_or_default();
-    let found = connection.and_then(|c| index_over(c, table, &columns).ok().flatten());
-    found.unwrap_or_else(|| format!("{table}_pkey"))
-}
-
-/// The name of the unique index over exactly these columns; `None` for the primary key.
-fn index_over(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<Option<String>> {
-    let mut indexes = connection.prepare_cached(
-        "select name, origin from pragma_index_list(?1) where \"unique\" = 1 and origin <> 'pk' order by name",
-    )?;
-    let mut parts = connection.prepare_cached("select name from pragma_index_info(?1) order by seqno")?;
-    for index in indexes.query_map([table], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
-        let (index, origin) = index?;
-        let over = parts.query_map([&index], |row| row.get::<_, Option<String>>(0))?;
-        let over = over.collect::<rusqlite::Result<Vec<_>>>()?;
-        if over.iter().map(Option::as_deref).eq(columns.iter().copied().map(Some)) {
-            let named = origin == "c"; // made by CREATE INDEX, not by UNIQUE in CREATE TABLE
-            return Ok(Some(if named { index } else { format!("{table}_{}_key", columns.join("_")) }));
-        }
-    }
-    Ok(None)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -12,7 +12,10 @@ use std::{
 use greenlit::{Db, Doom, Error, Opts, Reader, Result, Tx, args};
 use tokio::time::timeout;
 
-use crate::support::{Count, Proxy, Random, TestDb, Wire, eventually, item, items, laws, laws_on, next_borrower, open};
+use crate::{
+    proxy::{Proxy, Wire},
+    support::{Count, Random, TestDb, eventually, item, items, laws, laws_on, next_borrower, open},
+};
 
 laws! {
     law_08_dropped_at_any_poll,
@@ -26,10 +29,16 @@ laws! {
 }
 laws_on! { postgres: law_08_dropped_while_answers_arrive_byte_by_byte, law_11_only_the_own_statement_is_stopped }
 
-/// Everything that a transaction can do: four rows, a savepoint, an effect, a job.
+/// Everything that a transaction can do: four rows, a savepoint, an effect, a job, and waits for something else.
 async fn everything(tx: &mut Tx, effects: Count) -> Result<()> {
     item(tx, 1).await?;
-    tx.savepoint(async |tx| item(tx, 2).await).await?;
+    tx.savepoint(async |tx| {
+        item(tx, 2).await?;
+        tokio::task::yield_now().await;
+        Ok::<_, Error>(())
+    })
+    .await?;
+    tokio::task::yield_now().await;
     tx.after_commit(move || async move {
         effects.up();
     });
@@ -75,7 +84,7 @@ async fn drop_at_every_poll(t: &TestDb, db: &Db, pause: Duration) {
             None => {}
         }
         // Without pauses there are thousands of polls in which nothing happens.
-        polls += 1 + if pause.is_zero() { polls / 6 } else { polls / 40 };
+        polls += 1 + if pause.is_zero() { polls / 12 } else { polls / 40 };
     }
     println!("{polls} polls with pauses of {pause:?}: {committed} committed; {:?}", db.stats());
     assert_eq!(db.stats().warnings, 0);

@@ -3,12 +3,17 @@
 //! A law is an ordinary function over a [`support::TestDb`]; `laws!` makes a test of it for each database. What a
 //! database cannot show is listed in `not_shown.rs` with the reason.
 
+// Tests end at the first thing that is not as it should be, and say what they saw.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod cancellation;
 mod commit_retry;
 mod effects;
+mod lost;
 mod migrations;
 mod not_shown;
 mod ownership;
+mod proxy;
 mod scopes;
 mod support;
 mod time_reads;

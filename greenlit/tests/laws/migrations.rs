@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use greenlit::{Db, Error, Migration, Opts, Result, args, testing::Scratch};
+use greenlit::{Db, Error, FromRow, Migration, Opts, Reader, Result, args, testing::Scratch};
 
-use crate::support::{TestDb, laws};
+use crate::support::{TestDb, item, laws};
 
 laws! {
     of_many_at_once_one_migrates,
     processes_migrate_once,
     histories_that_do_not_fit_are_refused,
     a_failed_migration_leaves_what_was_before,
+    prepared_statements_outlive_a_migration,
 }
 
 const HISTORY: &[Migration] = &[
@@ -24,9 +25,9 @@ async fn empty(t: &TestDb) -> Result<Scratch> {
 }
 
 async fn of_many_at_once_one_migrates(t: Arc<TestDb>) -> Result<()> {
-    for _ in 0..5 {
+    for _ in 0..10 {
         let scratch = empty(&t).await?;
-        let tasks: Vec<_> = (0..4)
+        let tasks: Vec<_> = (0..6)
             .map(|_| {
                 let url = scratch.url().to_owned();
                 tokio::spawn(async move { Db::open(&url).await?.migrate(HISTORY).await })
@@ -96,5 +97,33 @@ async fn a_failed_migration_leaves_what_was_before(t: Arc<TestDb>) -> Result<()>
         tx.insert("insert into greenlit_outbox (topic, payload, due) values ('a', '1', 1)", args![]).await
     });
     assert_eq!(id.await?, 1);
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, FromRow)]
+struct Item {
+    id: i64,
+    v: i64,
+    w: i64,
+}
+
+async fn prepared_statements_outlive_a_migration(t: Arc<TestDb>) -> Result<()> {
+    const ALL: &str = "select * from item";
+    let db = t.open(1).await;
+    db.tx(Opts::default(), async |tx| {
+        item(tx, 1).await?;
+        tx.fetch::<(i64, i64)>(ALL, args![]).await
+    })
+    .await?;
+    assert_eq!(db.fetch::<(i64, i64)>(ALL, args![]).await?, [(1, 0)]);
+    // Another process, of a newer version, changes the table.
+    t.raw("alter table item add column w bigint not null default 7").await;
+    assert_eq!(db.fetch::<Item>(ALL, args![]).await?, [Item { id: 1, v: 0, w: 7 }]);
+    t.raw("alter table item drop column w; alter table item drop column v; alter table item add column w bigint default 8")
+        .await;
+    t.raw("alter table item add column v bigint default 9").await;
+    let seen = db.tx(Opts::default(), async |tx| tx.fetch::<Item>(ALL, args![]).await).await?;
+    assert_eq!(seen, [Item { id: 1, v: 9, w: 8 }]);
+    assert_eq!(db.fetch::<Item>(ALL, args![]).await?, seen);
     Ok(())
 }

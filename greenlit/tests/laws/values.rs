@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenlit::{Class, Error, FromRow, Json, Opts, Reader, Result, Tx, Value, args};
+use greenlit::{Class, Error, FromRow, Json, Opts, Reader, Result, Tx, Value, args, list};
 
 use crate::support::{TestDb, item, items, laws, next_borrower};
 
@@ -102,6 +102,8 @@ async fn what_does_not_fit_is_an_error(t: Arc<TestDb>) -> Result<()> {
         assert!(matches!(result, Err(Error::Encode(_))), "{args:?}: {result:?}");
     }
     db.tx(Opts::default(), async |tx| item(tx, i64::MAX).await).await?;
+    let not_a_number = db.fetch::<(i64,)>("select id from item where v < cast(? as float)", args![f64::NAN]).await;
+    assert_eq!(matches!(&not_a_number, Err(Error::Encode(_))), !t.is_postgres(), "{not_a_number:?}");
     let too_small = db.fetch::<(i32,)>("select id from item", args![]).await;
     assert!(matches!(too_small, Err(Error::Decode(_))), "{too_small:?}");
     let missing = db.fetch::<(i64, i64)>("select id from item", args![]).await;
@@ -158,6 +160,15 @@ async fn lists_of_any_length(t: Arc<TestDb>) -> Result<()> {
         assert_eq!(rows.len(), found, "{wanted}");
         let by_id = greenlit::by_key(rows, |row| row.0);
         assert!(by_id.values().all(|rows| rows.len() == 1));
+    }
+    let among = "select count(*) from item where v = ? and id in (?*) and id > ? and id not in (?*)";
+    let args = args![0_i64, list(&[1_i64, 2, 3, 4, 500]), 1_i64, list(&[3_i64])];
+    assert_eq!(db.fetch_one::<(i64,)>(among, args).await?, (2,));
+    let none = "select count(*) from item where id in (?*)";
+    assert_eq!(db.fetch_one::<(i64,)>(none, args![list::<i64>(&[])]).await?, (0,));
+    for misplaced in [args![list(&[list(&[1_i64])])], args![list(&[1_i64]), list(&[2_i64])]] {
+        let result = db.fetch::<(i64,)>(none, misplaced).await;
+        assert!(matches!(result, Err(Error::Encode(_))), "{result:?}");
     }
     let many: Vec<i64> = (0..70_000).collect();
     let beyond = db.single().fetch_in::<(i64, i64), _>(SELECT, &many).await;

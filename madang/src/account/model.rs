@@ -107,8 +107,9 @@ impl NewUser {
     /// 422 with every wrong field.
     pub(crate) fn parse(body: &Document) -> Result<NewUser> {
         let mut fields = body.fields();
-        let email_text = fields.text("email", 1..=EMAIL_LENGTH);
-        let password = fields.password("password", PASSWORD_LENGTH);
+        // Not normalised: the Kelvin sign would become a K, and somebody else's address.
+        let email_text = fields.verbatim("email", 1..=EMAIL_LENGTH);
+        let password = fields.verbatim("password", PASSWORD_LENGTH);
         let nickname_text = fields.text("nickname", 1..=NICKNAME_LENGTH);
         let email = Email::parse(&email_text);
         if email.is_none() && !email_text.is_empty() {
@@ -146,7 +147,7 @@ impl Credentials {
     /// 422 with every wrong field.
     pub(crate) fn parse(body: &Document) -> Result<Credentials> {
         let mut fields = body.fields();
-        let email_text = fields.text("email", 1..=1_000);
+        let email_text = fields.verbatim("email", 1..=1_000);
         let password = fields.secret("password");
         let email = Email::parse(&email_text);
         if email.is_none() && !email_text.is_empty() {

@@ -20,7 +20,7 @@ use crate::{
         query::{PathFields, QueryFields},
     },
     media::{self, spool::Spool},
-    openapi::{Problem, Problems},
+    openapi::{FormProblem, Problem, Problems},
     paging::{Pagination, Position, Window},
 };
 
@@ -59,7 +59,7 @@ struct NewFeed {
         (status = 401, description = "`not_authenticated`, `invalid_token`", body = Problem),
         (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
-        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Problems),
+        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = FormProblem),
         (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]
@@ -203,7 +203,7 @@ struct ChangedFeed {
         (status = 404, description = "`feed_not_found`", body = Problem),
         (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
-        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Problems),
+        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = FormProblem),
         (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Text is normalised to NFC, and its length counted in Unicode scalar values after that. U+0000 is refused, since
-//! PostgreSQL cannot store it. Passwords are taken exactly as they were typed.
+//! PostgreSQL cannot store it. Passwords and addresses are taken exactly as they were typed.
 
 use std::ops::RangeInclusive;
 
@@ -83,10 +83,10 @@ impl<'d> Fields<'d> {
         given.filter_map(|(_, value)| self.check_text(name, value, length.clone())).collect()
     }
 
-    /// A password to be stored: exactly as typed, neither trimmed nor normalised.
-    pub fn password(&mut self, name: &'static str, length: RangeInclusive<usize>) -> String {
-        let password = self.required(name).and_then(|value| self.check_string(name, value));
-        password.filter(|password| self.check_length(name, password, length)).unwrap_or_default().to_owned()
+    /// A text exactly as it was typed, such as a password to be stored: neither trimmed nor normalised.
+    pub fn verbatim(&mut self, name: &'static str, length: RangeInclusive<usize>) -> String {
+        let text = self.required(name).and_then(|value| self.check_string(name, value));
+        text.filter(|text| self.check_length(name, text, length)).unwrap_or_default().to_owned()
     }
 
     /// A password or token to be compared with a stored one: any text of up to 1,024 characters.
@@ -288,7 +288,7 @@ mod tests {
         let mut fields = fields.then(&body);
         fields.text("title", 1..=200);
         fields.text("content", 1..=200);
-        fields.password("password", 8..=128);
+        fields.verbatim("password", 8..=128);
         let error = fields.finish(()).unwrap_err();
         assert_eq!(
             serde_json::to_value(error.problems()).unwrap(),
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(fields.text("emoji", 5..=5), "👩‍👩‍👧");
         assert_eq!(fields.text("control", 1..=9), "\u{1b}[0m");
         fields.text("nul", 0..=9);
-        assert_eq!(fields.password("nfd", 2..=2), "e\u{301}");
+        assert_eq!(fields.verbatim("nfd", 2..=2), "e\u{301}");
         assert_eq!(kinds(fields), ["value_error"]);
     }
 

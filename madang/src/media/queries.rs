@@ -13,6 +13,7 @@ crate::statements! {
                 where feed_id in (?*) order by feed_id, position";
     DELETE = "delete from images where image_key in (?*)";
     DELETE_STAGED = "delete from images where image_key = ? and feed_id is null";
+    IS_CLAIMED = "select id from images where image_key = ? and feed_id is not null";
     EXPIRED = "select 0 as feed_id, image_key, extension, position, width, height from images \
                where expire_dt <= ? order by expire_dt limit ?";
 }
@@ -56,9 +57,14 @@ pub(super) async fn expired(r: &mut impl Reader, now: Timestamp, limit: i64) -> 
     r.fetch(EXPIRED, args![now, limit]).await
 }
 
-/// Deletes a staged image; false if it was claimed or deleted meanwhile.
-pub(super) async fn delete_staged(tx: &mut Tx, key: &str) -> Result<bool> {
-    Ok(tx.exec(DELETE_STAGED, args![key]).await? == 1)
+/// Deletes a staged image, unless it was claimed or deleted meanwhile.
+pub(super) async fn delete_staged(tx: &mut Tx, key: &str) -> Result<()> {
+    tx.exec(DELETE_STAGED, args![key]).await.map(drop)
+}
+
+/// Whether the image is some feed's.
+pub(super) async fn is_claimed(r: &mut impl Reader, key: &str) -> Result<bool> {
+    r.fetch_optional::<(i64,)>(IS_CLAIMED, args![key]).await.map(|row| row.is_some())
 }
 
 pub(super) async fn delete(tx: &mut Tx, keys: &[&str]) -> Result<()> {

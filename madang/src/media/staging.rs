@@ -129,7 +129,9 @@ pub(super) async fn delete_staged(app: &App, images: &[Image]) -> greenlit::Resu
         .tx(Opts::default(), async |tx| {
             let mut deleted = Vec::new();
             for image in images {
-                if queries::delete_staged(tx, &image.image_key).await? {
+                queries::delete_staged(tx, &image.image_key).await?;
+                // Also if the row was gone: the sweeper may have been here before the object was written.
+                if !queries::is_claimed(tx, &image.image_key).await? {
                     deleted.push(image.clone());
                 }
             }

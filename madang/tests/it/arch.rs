@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::support::{TestApp, on_each_database};
+use crate::support::on_each_database;
 
 /// Features from left to right: one may use those before it, and none after it.
 const FEATURES: [&str; 4] = ["account", "media", "feed", "mypage"];

@@ -7,5 +7,14 @@
 
 mod support;
 
+mod accounts;
 mod arch;
+mod contract;
+mod disconnect;
+mod feeds;
+mod hostile_auth;
+mod hostile_input;
+mod hostile_uploads;
 mod http_floor;
+mod media;
+mod process;

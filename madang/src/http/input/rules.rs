@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-/// Fields whose value no answer repeats.
-const SECRET_FIELDS: [&str; 5] = ["password", "new_password", "token", "access_token", "refresh_token"];
+/// What the names of fields contain whose value no answer repeats, in any case: also those of unknown fields, such as a
+/// `Passwd` that was meant for `password`.
+const SECRET_NAMES: [&str; 3] = ["pass", "token", "secret"];
 
 /// A problem repeats at most this many characters of a wrong text, and of a wrong list or object none beyond as many
 /// bytes of JSON.
@@ -11,7 +12,8 @@ const ECHO_LIMIT: usize = 200;
 
 /// True for a field whose value no answer repeats.
 pub(super) fn is_secret(name: &str) -> bool {
-    SECRET_FIELDS.contains(&name)
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
 type Words = (&'static str, &'static str);
@@ -43,7 +45,7 @@ pub(super) fn parse_int(value: &Value) -> std::result::Result<i64, Words> {
     }
 }
 
-/// What an answer repeats of a wrong value: see [`ECHO_LIMIT`] and [`SECRET_FIELDS`].
+/// What an answer repeats of a wrong value: see [`ECHO_LIMIT`] and [`SECRET_NAMES`].
 pub(super) fn echo(value: &Value) -> Value {
     match value {
         Value::String(text) => match text.char_indices().nth(ECHO_LIMIT) {
@@ -112,7 +114,7 @@ mod tests {
     fn s01_answers_repeat_no_secret_and_stay_short() {
         let long = "가".repeat(100_000);
         let document = json!({
-            "password": "canary", "token": ["canary"], "nested": {"refresh_token": "canary", "list": [{"password": "canary"}]},
+            "password": "canary", "token": ["canary"], "nested": {"refresh_token": "canary", "list": [{"Passwd": "canary"}]},
             "long": &long, "many": vec![0; 100_000],
         });
         let hollow = Value::Array(vec![json!([]); 100_000]);

@@ -2,6 +2,9 @@
 
 pub(crate) mod form;
 pub(crate) mod pictures;
+pub(crate) mod wire;
+
+use std::collections::BTreeSet;
 
 use axum::{
     Router,
@@ -15,6 +18,7 @@ use madang::{
     clock::Clock,
     config::{Config, Flags},
     jobs, router,
+    secret::Key,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -43,6 +47,15 @@ macro_rules! on_each_database {
 }
 pub(crate) use on_each_database;
 
+/// Asserts what an [`Answer`] looks like, on every database: `assert_answer!(answer, @"...")`.
+macro_rules! assert_answer {
+    ($answer:expr, @$expected:literal) => {
+        let answer: &$crate::support::Answer = &$answer;
+        insta::allow_duplicates! { insta::assert_snapshot!(answer.snapshot(), @$expected) }
+    };
+}
+pub(crate) use assert_answer;
+
 /// A board on a database and a folder of its own, without sockets. The worker does not run by itself: see
 /// [`work`](TestApp::work).
 pub(crate) struct TestApp {
@@ -52,7 +65,7 @@ pub(crate) struct TestApp {
     // The order in which fields are dropped: the board before the places it lives in.
     _config: Config,
     _scratch: Scratch,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl TestApp {
@@ -77,7 +90,7 @@ impl TestApp {
         let clock = Clock::default();
         let app = App::open(&config, clock.clone()).await.unwrap();
         let router = router::router(app.clone());
-        TestApp { app, clock, router, _config: config, _scratch: scratch, _folder: folder }
+        TestApp { app, clock, router, _config: config, _scratch: scratch, folder }
     }
 
     /// Somebody who is not logged in.
@@ -108,23 +121,41 @@ impl TestApp {
         self.app.db.fetch_one::<(i64,)>(&format!("select count(*) from {table}"), vec![]).await.unwrap().0
     }
 
-    /// The reconciler: when all work is done, rows and objects name each other, nothing is staged, no job is left and no
-    /// temporary file.
-    pub(crate) async fn assert_consistent(&self) {
-        self.work().await;
-        let rows: Vec<(String, String, Option<i64>)> =
-            self.app.db.fetch("select image_key, extension, feed_id from images", vec![]).await.unwrap();
-        assert!(rows.iter().all(|row| row.2.is_some()), "staged images are left: {rows:?}");
-        let mut named: Vec<String> = rows.into_iter().map(|(key, extension, _)| format!("{key}.{extension}")).collect();
-        let objects = self.app.media.store.list().await.unwrap();
-        let mut kept: Vec<String> =
-            objects.into_iter().map(|(key, format)| format!("{key}.{}", format.extension())).collect();
-        named.sort();
-        kept.sort();
-        assert_eq!(named, kept, "rows and objects differ");
-        assert_eq!(self.count("greenlit_outbox").await, 0, "jobs are left");
-        assert_eq!(self.app.media.store.sweep_leftovers().await.unwrap(), 0, "temporary files are left");
+    /// How many rows there are of everything that a request may leave behind.
+    pub(crate) async fn rows(&self) -> [(&'static str, i64); 4] {
+        let mut rows = ["users", "feeds", "images", "greenlit_outbox"].map(|table| (table, 0));
+        for (table, count) in &mut rows {
+            *count = self.count(table).await;
+        }
+        rows
     }
+
+    /// The key that signs this board's tokens, from its file.
+    pub(crate) fn key(&self) -> Key {
+        Key::load_or_create(&self.folder.path().join("data/key")).unwrap()
+    }
+
+    /// See [`assert_consistent`].
+    pub(crate) async fn assert_consistent(&self) {
+        assert_consistent(&self.app).await;
+    }
+}
+
+/// The reconciler: when all work is done, rows and objects name each other, nothing is staged, no job is left and no
+/// temporary file.
+pub(crate) async fn assert_consistent(app: &App) {
+    jobs::run_all(app).await.unwrap();
+    let rows: Vec<(String, String, Option<i64>)> =
+        app.db.fetch("select image_key, extension, feed_id from images", vec![]).await.unwrap();
+    assert!(rows.iter().all(|row| row.2.is_some()), "staged images are left: {rows:?}");
+    let named: BTreeSet<String> = rows.into_iter().map(|(key, extension, _)| format!("{key}.{extension}")).collect();
+    let objects = app.media.store.list().await.unwrap().into_iter();
+    let kept: BTreeSet<String> = objects.map(|(key, format)| format!("{key}.{}", format.extension())).collect();
+    let differ: Vec<&String> = named.symmetric_difference(&kept).collect();
+    assert!(differ.is_empty(), "{} rows, {} objects, and only one of both for {differ:?}", named.len(), kept.len());
+    let (left,) = app.db.fetch_one::<(i64,)>("select count(*) from greenlit_outbox", vec![]).await.unwrap();
+    assert_eq!(left, 0, "jobs are left");
+    assert_eq!(app.media.store.sweep_leftovers().await.unwrap(), 0, "temporary files are left");
 }
 
 /// Somebody who uses the board.
@@ -154,6 +185,12 @@ impl Client {
     pub(crate) async fn form(&self, method: Method, path: &str, form: FormData) -> Answer {
         let content_type = form.content_type();
         self.request(method, path, &[("content-type", &content_type)], Body::from(form.into_bytes())).await
+    }
+
+    /// Sends a form without files, as `a=1&b=2`.
+    pub(crate) async fn urlencoded(&self, method: Method, path: &str, pairs: &str) -> Answer {
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        self.request(method, path, &headers, Body::from(pairs.to_owned())).await
     }
 
     /// Creates a feed with these pictures and returns it.

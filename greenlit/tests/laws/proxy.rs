@@ -1,0 +1,120 @@
+//! Stands between greenlit and PostgreSQL, and spoils the wire.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// What a [`Proxy`] does to the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Wire {
+    /// Passes everything on.
+    Plain,
+    /// Passes the server's answers on one to three bytes at a time.
+    ByteByByte,
+    /// Passes the next COMMIT on, swallows its answer and breaks the connection; then plain.
+    LoseAnswerOfCommit,
+    /// Swallows the next COMMIT and breaks the connection; then plain.
+    LoseCommit,
+}
+
+/// Stands between greenlit and PostgreSQL.
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    wire: Arc<AtomicU8>,
+    /// Connections made before this number was raised break when they are used.
+    generation: Arc<AtomicU32>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn to(url: &str) -> Proxy {
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (authority, path) = rest.split_once('/').unwrap();
+        let (user, server) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
+        let at = if user.is_empty() { "" } else { "@" };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let wire = Arc::new(AtomicU8::new(Wire::Plain as u8));
+        let generation = Arc::new(AtomicU32::new(0));
+        let (server, spoils, current) = (server.to_owned(), wire.clone(), generation.clone());
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, wire, current) = (server.clone(), spoils.clone(), current.clone());
+                tokio::spawn(async move { drop(pass_on(client, &server, &wire, &current).await) });
+            }
+        });
+        Proxy { url: format!("{scheme}://{user}{at}127.0.0.1:{port}/{path}"), wire, generation, task }
+    }
+
+    pub(crate) fn set(&self, wire: Wire) {
+        self.wire.store(wire as u8, SeqCst);
+    }
+
+    /// Lets every connection that there is break when it is used next, as after a restart that nobody has noticed yet.
+    pub(crate) fn break_all(&self) {
+        self.generation.fetch_add(1, SeqCst);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Both directions of one connection, until either side ends it.
+async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8, current: &AtomicU32) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(server).await?;
+    client.set_nodelay(true)?;
+    let generation = current.load(SeqCst);
+    let (mut question, mut answer) = ([0; 16 * 1024], [0; 16 * 1024]);
+    loop {
+        tokio::select! {
+            n = client.read(&mut question) => {
+                let question = &question[..n?];
+                if question.is_empty() || current.load(SeqCst) != generation {
+                    return Ok(());
+                }
+                let lose = |wire_now| {
+                    let plain = Wire::Plain as u8;
+                    question.ends_with(b"COMMIT\0") && wire.compare_exchange(wire_now as u8, plain, SeqCst, SeqCst).is_ok()
+                };
+                if lose(Wire::LoseCommit) {
+                    return Ok(());
+                }
+                server.write_all(question).await?;
+                if lose(Wire::LoseAnswerOfCommit) {
+                    let _swallowed = server.read(&mut answer).await?;
+                    return Ok(());
+                }
+            }
+            n = server.read(&mut answer) => {
+                let answer = &answer[..n?];
+                if answer.is_empty() {
+                    return Ok(());
+                }
+                if wire.load(SeqCst) != Wire::ByteByByte as u8 {
+                    client.write_all(answer).await?;
+                    continue;
+                }
+                for (at, bytes) in answer.chunks(1 + answer.len() % 3).enumerate() {
+                    client.write_all(bytes).await?;
+                    tokio::task::yield_now().await;
+                    if at % 16 == 0 {
+                        tokio::time::sleep(Duration::from_micros(50)).await;
+                    }
+                }
+            }
+        }
+    }
+}

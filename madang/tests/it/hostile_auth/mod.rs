@@ -1,0 +1,6 @@
+//! Those who want to be somebody else: forged tokens, odd passwords, addresses that look alike, and secrets that must not
+//! come out.
+
+mod canary;
+mod passwords;
+mod tokens;
