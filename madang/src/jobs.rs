@@ -10,10 +10,11 @@ use tokio::sync::watch;
 
 use crate::{app::App, media};
 
-/// How long a claimed job is this worker's. Longer than any handler takes.
-const LEASE: Duration = Duration::from_secs(60);
-/// How many jobs are claimed at a time.
-const BATCH: u32 = 20;
+/// How long a claimed job is this worker's. Short, since a job whose worker was killed waits for the lease to end: removed
+/// images shall be gone within ten seconds all the same.
+const LEASE: Duration = Duration::from_secs(8);
+/// How long a handler may take, so that what it does and the end of its job fit into the lease.
+const HANDLER: Duration = Duration::from_secs(4);
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
 const REST: Duration = Duration::from_secs(1);
 /// How often staged images are swept.
@@ -72,10 +73,10 @@ pub async fn run_all(app: &App) -> greenlit::Result<usize> {
     }
 }
 
-/// Claims and runs one batch.
+/// Claims and runs one job. Returns how many there were: one or none.
 async fn work(app: &App) -> greenlit::Result<usize> {
-    let jobs = app.db.outbox().claim(TOPICS, BATCH, LEASE).await?;
-    for job in &jobs {
+    let claimed = app.db.outbox().claim(TOPICS, 1, LEASE).await?;
+    for job in &claimed {
         let ended = match run_one(app, job).await {
             Ok(()) => app.db.outbox().acknowledge(job).await,
             Err(e) if job.attempt >= ATTEMPTS => {
@@ -93,14 +94,14 @@ async fn work(app: &App) -> greenlit::Result<usize> {
             ended => ended?,
         }
     }
-    Ok(jobs.len())
+    Ok(claimed.len())
 }
 
 /// Runs a handler in a task of its own, within the lease: a panic or a handler that hangs is a failure like any other.
 async fn run_one(app: &App, job: &Job) -> Result<(), Failure> {
     let (app, job) = (app.clone(), job.clone());
     let mut task = tokio::spawn(async move { handle(&app, &job).await });
-    match tokio::time::timeout(LEASE / 2, &mut task).await {
+    match tokio::time::timeout(HANDLER, &mut task).await {
         Ok(ended) => ended?,
         Err(_) => {
             task.abort();

@@ -6,7 +6,7 @@ use axum::{Json, Router, http::header, response::Redirect, routing::get};
 use utoipa::{
     Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
-        ObjectBuilder, RefOr, Schema, Type,
+        ContentBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder, Schema, Type,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -110,6 +110,19 @@ impl Modify for Additions {
         let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Tells of the errors that any route may answer: a broken URL, a body that is too large, too slow or compressed, a server
+/// that is busy. A route tells of its own.
+pub(crate) fn add_common_errors(document: &mut utoipa::openapi::OpenApi) {
+    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let any = ResponseBuilder::new().description("Any other error").content("application/json", body).build();
+    for path in document.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+        for operation in operations.into_iter().flatten() {
+            operation.responses.responses.insert("default".to_owned(), any.clone().into());
+        }
     }
 }
 

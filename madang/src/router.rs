@@ -29,13 +29,15 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(openapi::Document::openapi())
+    let mut api = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(account::api())
         .merge(feed::api())
         .merge(mypage::api())
         .merge(media::api())
         .routes(routes!(healthz))
-        .routes(routes!(readyz))
+        .routes(routes!(readyz));
+    openapi::add_common_errors(api.get_openapi_mut());
+    api
 }
 
 #[derive(Serialize, ToSchema)]
