@@ -7,7 +7,7 @@ use crate::{
     account::{Email, Nickname, UserId},
     clock::Timestamp,
     error::Result,
-    http::input::Document,
+    http::input::{Document, Fields},
 };
 
 const TITLE_LENGTH: std::ops::RangeInclusive<usize> = 1..=200;
@@ -45,8 +45,12 @@ impl Text {
     /// 422 with every wrong field.
     pub(crate) fn parse(form: &Document) -> Result<Text> {
         let mut fields = form.fields();
-        let text = Text { title: fields.text("title", TITLE_LENGTH), content: fields.text("content", CONTENT_LENGTH) };
+        let text = Text::read(&mut fields);
         fields.finish(text)
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Text {
+        Text { title: fields.text("title", TITLE_LENGTH), content: fields.text("content", CONTENT_LENGTH) }
     }
 }
 
@@ -63,7 +67,7 @@ impl Change {
     /// 422 with every wrong field.
     pub(crate) fn parse(form: &Document) -> Result<Change> {
         let mut fields = form.fields();
-        let text = Text { title: fields.text("title", TITLE_LENGTH), content: fields.text("content", CONTENT_LENGTH) };
+        let text = Text::read(&mut fields);
         let targets = fields.texts("target_image_urls", URL_LENGTH);
         fields.finish(Change { text, targets })
     }
