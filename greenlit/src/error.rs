@@ -124,13 +124,14 @@ impl Error {
     }
 
     /// Whether the same work may succeed a little later without any change: the database is busy, restarting or gone.
+    /// Not for [`Error::CommitUnknown`]: that work may be done already.
     pub fn is_transient(&self) -> bool {
         match self {
             Error::Database(e) => matches!(e.class, Class::Retry | Class::Lost),
             Error::Aborted(doom) | Error::RolledBack(doom) => {
                 matches!(doom, Doom::GivenUp | Doom::ConnectionLost | Doom::DeadlinePassed)
             }
-            Error::Deadline | Error::InFlight | Error::CommitUnknown => true,
+            Error::Deadline | Error::InFlight => true,
             _ => false,
         }
     }

@@ -44,7 +44,7 @@
 //!
 //! # The laws
 //!
-//! Each is a test of its number in `tests/laws`, run on every database.
+//! Each is a test of its number in `tests/laws`, run on every database that can show it.
 //!
 //! - **Ownership.** A session belongs to one task (1), cannot leave its closure (2), is unusable outside an open
 //!   savepoint (3); every future is `Send` (4); a read session cannot write (5).

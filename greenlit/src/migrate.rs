@@ -1,5 +1,7 @@
 //! Migrations: one history for every database.
 
+use std::time::Duration;
+
 use crate::{
     Db, Dialect, Error, Result, Value, args,
     driver::{Access, Begin, Conn},
@@ -16,10 +18,12 @@ use crate::{
 /// | `{int}` | a 64-bit integer |
 /// | `{float}` | a double |
 /// | `{bool}` | a boolean |
-/// | `{key N}` | text of at most N bytes that can be indexed, compared byte by byte |
+/// | `{key N}` | text that can be indexed and is compared byte by byte; N is the most bytes it is meant to hold, which SQLite and PostgreSQL do not check |
 /// | `{text}` | text of any length |
 /// | `{bytes}` | bytes |
 /// | `{json}` | a JSON document, as text |
+///
+/// A brace of any other meaning has no place in it.
 ///
 /// Name every constraint and index, and make what is unique a `create unique index`: its name then is what
 /// [`Error::unique`] tells on every database.
@@ -68,6 +72,9 @@ const HISTORY: &str = "create table if not exists greenlit_migrations (
     applied {int} not null, primary key (history, version))";
 const APPLIED: &str = "select version, script from greenlit_migrations where history = ? order by version";
 
+/// How long another process that migrates is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+
 /// The name of the lock that migrations take on PostgreSQL: a number of our own.
 const LOCK: &str = "select pg_advisory_xact_lock(7310868735424295029)";
 
@@ -80,7 +87,8 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Migration`] if the database has a migration that this history does not know (it was opened by a newer
-    /// version before) or knows differently; [`Error::Database`] if a statement fails; [`Error::Nested`] in a session.
+    /// version before) or knows differently; [`Error::Database`] if a statement fails; [`Error::Nested`] in a session;
+    /// [`Error::Deadline`] if another process holds the lock for ten minutes.
     pub async fn migrate(&self, history: &[Migration]) -> Result<Migrated> {
         retry::outermost()?;
         self.migrate_history("greenlit", OWN).await?;
@@ -97,11 +105,15 @@ impl Db {
 
     async fn migrate_next(&self, name: &str, history: &[Migration]) -> Result<Option<i64>> {
         let dialect = self.dialect();
-        let mut conn = self.acquire(Access::Write).await?;
-        conn.begin(Begin { access: Access::Write, serializable: false }).await?;
-        if dialect == Dialect::Postgres {
-            conn.script(LOCK.to_owned()).await?;
-        }
+        let locked = async {
+            let mut conn = self.acquire(Access::Write).await?;
+            conn.begin(Begin { access: Access::Write, serializable: false }).await?;
+            if dialect == Dialect::Postgres {
+                conn.script(LOCK.to_owned()).await?;
+            }
+            Ok::<_, Error>(conn)
+        };
+        let mut conn = tokio::time::timeout(LOCK_PATIENCE, locked).await.unwrap_or(Err(Error::Deadline))?;
         conn.script(in_dialect(dialect, HISTORY)?).await?;
         let applied = conn.run(APPLIED, args![name]).await?.decode::<(i64, String)>()?;
         let next = next(history, &applied)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Class, Db, Dialect, Error, Opts, Result, args,
+    Class, Db, Dialect, Error, Result, args,
     driver::{Access, Begin, Conn},
     session::Session,
 };
@@ -15,13 +15,22 @@ pub(crate) const STORE: &str = "update greenlit_commit_keys set outcome = ? wher
 /// How long a key that another transaction holds is waited for, in PostgreSQL's words.
 const WAIT: &str = "set local lock_timeout = '2s'";
 const WAIT_AS_BEFORE: &str = "set local lock_timeout to default";
-/// How often an outcome is asked for after a lost COMMIT, with growing pauses: about ten seconds in all.
+/// How often an outcome is asked for after a lost COMMIT, with growing pauses, and how long in all: together with the wait
+/// for the COMMIT itself less than its caller waits.
 const QUESTIONS: u32 = 12;
+const RESOLVE_PATIENCE: Duration = Duration::from_secs(15);
+/// Bytes of a commit key.
+const KEY_LENGTH: usize = 255;
 
 /// Inserts the key's row: the first statement of the transaction.
 ///
 /// The row is unique, so whoever comes second waits for the first to end. On SQLite that wait was for the writer.
 pub(crate) async fn take(session: &mut Session, key: &str) -> Result<()> {
+    if key.len() > KEY_LENGTH {
+        let long = Error::Encode(format!("a commit key has at most {KEY_LENGTH} bytes"));
+        session.fail_scope(crate::Doom::StatementFailed);
+        return Err(long);
+    }
     let waits = session.db().dialect() == Dialect::Postgres;
     if waits {
         session.statement(async |conn| conn.script(WAIT.to_owned()).await).await?;
@@ -44,6 +53,11 @@ pub(crate) async fn take(session: &mut Session, key: &str) -> Result<()> {
 /// The transaction in question inserted its key before it sent COMMIT. Inserting the same key again therefore waits for
 /// it to end: a duplicate means that it committed, an insert that it never will.
 pub(crate) async fn resolve(db: &Db, key: &str) -> Result<()> {
+    let asked = tokio::time::timeout(RESOLVE_PATIENCE, ask_until_answered(db, key)).await;
+    asked.unwrap_or(Err(Error::CommitUnknown))
+}
+
+async fn ask_until_answered(db: &Db, key: &str) -> Result<()> {
     for question in 0..QUESTIONS {
         match ask(db, key).await {
             Err(e) if matches!(e.class(), Class::Unique(_)) => return Ok(()),
@@ -57,7 +71,6 @@ pub(crate) async fn resolve(db: &Db, key: &str) -> Result<()> {
 }
 
 async fn ask(db: &Db, key: &str) -> Result<()> {
-    let opts = Opts::default().within(Duration::from_secs(5));
     let work = async {
         let mut conn = db.acquire(Access::Write).await?;
         let begin = Begin { access: Access::Write, serializable: false };
@@ -66,6 +79,6 @@ async fn ask(db: &Db, key: &str) -> Result<()> {
         conn.rollback().await?;
         asked.map(drop)
     };
-    let asked = tokio::time::timeout(opts.within, work).await;
+    let asked = tokio::time::timeout(Duration::from_secs(5), work).await;
     asked.unwrap_or(Err(Error::Deadline))
 }

@@ -121,8 +121,10 @@ impl Outbox {
     /// [`Error::Stale`] if the job is no longer this worker's.
     pub async fn retry(&self, job: &Job, after: Duration, error: &str) -> Result<()> {
         let now = now(self.db.dialect());
-        let sql = format!("update greenlit_outbox set due = {now} + ?, last_error = ? where id = ? and attempts = ?");
-        self.say(sql, args![micros(after), error, job.id, job.attempt]).await
+        let sql = format!(
+            "update greenlit_outbox set due = {now} + ?, last_error = ? where id = ? and attempts = ? and due <> ?"
+        );
+        self.say(sql, args![micros(after), error, job.id, job.attempt, NEVER]).await
     }
 
     /// Prolongs the lease of a job that takes longer than expected.
@@ -131,8 +133,8 @@ impl Outbox {
     /// [`Error::Stale`] if the job is no longer this worker's.
     pub async fn extend(&self, job: &Job, lease: Duration) -> Result<()> {
         let now = now(self.db.dialect());
-        let sql = format!("update greenlit_outbox set due = {now} + ? where id = ? and attempts = ?");
-        self.say(sql, args![micros(lease), job.id, job.attempt]).await
+        let sql = format!("update greenlit_outbox set due = {now} + ? where id = ? and attempts = ? and due <> ?");
+        self.say(sql, args![micros(lease), job.id, job.attempt, NEVER]).await
     }
 
     /// Gives the job up: it stays in the table, is not tried again, and is listed by [`parked`](Outbox::parked).

@@ -72,8 +72,13 @@ where
                 }
             },
             Ok(value) => {
+                let failure = session.failure();
                 session.roll_back().await;
-                return Ok(value);
+                match failure {
+                    None => return Ok(value),
+                    // What was read may be half of it, whatever the closure made of the error.
+                    Some(doom) => E::from(Error::Aborted(doom)),
+                }
             }
             Err(error) => {
                 session.roll_back().await;

@@ -75,7 +75,7 @@ impl Session {
     }
 
     /// Why nothing may run any more in the innermost scope.
-    fn failure(&self) -> Option<Doom> {
+    pub(crate) fn failure(&self) -> Option<Doom> {
         let dropped = self.in_flight.then_some(Doom::StatementDropped);
         let scope = || self.scopes.last().and_then(|scope| scope.failed);
         dropped.or(self.doom).or_else(scope)

@@ -21,50 +21,29 @@ pub(crate) fn control_word(sql: &str) -> Option<String> {
     let rest = skip_comments(sql);
     let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
     let word = rest[..end].to_ascii_lowercase();
-    CONTROL_WORDS.contains(&word.as_str()).then_some(word)
+    // What begins with no word is no statement that we know.
+    let unknown = word.is_empty() && !rest.is_empty();
+    (unknown || CONTROL_WORDS.contains(&word.as_str())).then_some(word)
 }
 
 fn skip_comments(mut sql: &str) -> &str {
     loop {
         sql = sql.trim_start_matches(|c: char| c.is_whitespace() || c == ';' || c == '(');
-        sql = if let Some(rest) = sql.strip_prefix("--") {
-            rest.split_once('\n').map_or("", |(_, rest)| rest)
-        } else if let Some(rest) = sql.strip_prefix("/*") {
-            rest.split_once("*/").map_or("", |(_, rest)| rest)
-        } else {
+        if !sql.starts_with("--") && !sql.starts_with("/*") {
             return sql;
         }
+        sql = &sql[quoted(sql)..];
     }
 }
 
 /// Turns `?` into `$1`, `$2` ..., leaving quoted text and comments alone.
 pub(crate) fn numbered(sql: &str) -> String {
-    let mut out = String::with_capacity(sql.len() + 8);
-    let mut rest = sql;
     let mut count = 0;
-    while let Some(at) = rest.find(['?', '\'', '"', '-', '/']) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        let skipped = match from.as_bytes()[0] {
-            b'?' => {
-                count += 1;
-                // Writing to a String cannot fail.
-                let _ = write!(out, "${count}");
-                rest = &from[1..];
-                continue;
-            }
-            b'\'' => from[1..].find('\'').map(|end| end + 2),
-            b'"' => from[1..].find('"').map(|end| end + 2),
-            b'-' if from.starts_with("--") => from.find('\n'),
-            b'/' if from.starts_with("/*") => from.find("*/").map(|end| end + 2),
-            _ => Some(1),
-        };
-        let (quoted, after) = from.split_at(skipped.unwrap_or(from.len()));
-        out.push_str(quoted);
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+    replace_placeholders(sql, |out, starred| {
+        count += 1;
+        // Lists were written out before, so a star is a multiplication. Writing to a String cannot fail.
+        let _ = write!(out, "${count}{}", if starred { "*" } else { "" });
+    })
 }
 
 /// Writes out the list arguments: as many placeholders as values in the place of each `?*`.
@@ -72,24 +51,117 @@ pub(crate) fn spread(sql: &str, args: Vec<Value>) -> (Cow<'_, str>, Vec<Value>) 
     if !args.iter().any(|arg| matches!(arg, Value::List(_))) {
         return (Cow::Borrowed(sql), args);
     }
-    let (mut text, mut flat) = (sql.to_owned(), Vec::with_capacity(args.len()));
-    for arg in args {
-        let Value::List(mut values) = arg else {
-            flat.push(arg);
-            continue;
-        };
-        // `in (null)` matches nothing, on every database.
-        let mut placeholders = "null".to_owned();
-        if let Some(last) = values.last().cloned() {
-            // SQLite takes 32,766 arguments: long lists are left as they are.
-            let rounded = if values.len() > 16_384 { values.len() } else { values.len().next_power_of_two() };
-            values.resize(rounded, last);
-            placeholders = vec!["?"; values.len()].join(", ");
+    let (mut flat, mut args) = (Vec::with_capacity(args.len()), args.into_iter());
+    let text = replace_placeholders(sql, |out, starred| match args.next() {
+        Some(Value::List(mut values)) if starred => {
+            pad(&mut values);
+            // `in (null)` matches nothing, on every database.
+            out.push_str(if values.is_empty() { "null" } else { "?" });
+            out.push_str(&", ?".repeat(values.len().saturating_sub(1)));
+            flat.append(&mut values);
         }
-        text = text.replacen("?*", &placeholders, 1);
-        flat.append(&mut values);
-    }
+        arg => {
+            out.push_str(if starred { "?*" } else { "?" });
+            flat.extend(arg);
+        }
+    });
+    flat.extend(args);
     (Cow::Owned(text), flat)
+}
+
+/// Fills a list up to a power of two, so that lists of many lengths share few statements.
+fn pad(values: &mut Vec<Value>) {
+    // SQLite takes 32,766 arguments: long lists are left as they are.
+    if let Some(last) = values.last().filter(|_| values.len() <= 16_384).cloned() {
+        values.resize(values.len().next_power_of_two(), last);
+    }
+}
+
+/// Puts what `replace` writes in the place of every `?` and `?*` outside of quotes and comments; it is told which.
+fn replace_placeholders(sql: &str, mut replace: impl FnMut(&mut String, bool)) -> String {
+    let mut out = String::with_capacity(sql.len() + 8);
+    let mut rest = sql;
+    while let Some(at) = rest.find(['?', '\'', '"', '-', '/', '$']) {
+        // PostgreSQL's escape strings: a quote behind a backslash does not end them.
+        let escapes = rest[at..].starts_with('\'') && ends_with_word_e(&rest[..at]);
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let length = match from.strip_prefix('?') {
+            Some(after) => {
+                let starred = after.starts_with('*');
+                replace(&mut out, starred);
+                rest = &after[usize::from(starred)..];
+                continue;
+            }
+            None if escapes => escaped(from),
+            None => quoted(from),
+        };
+        let (kept, after) = from.split_at(length);
+        out.push_str(kept);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// How long the quoted text, the comment or, where neither begins, the single character at the start of `from` is. What is
+/// never closed goes on to the end.
+fn quoted(from: &str) -> usize {
+    let until = |skip: usize, end: &str| from[skip..].find(end).map_or(from.len(), |at| skip + at + end.len());
+    match from.as_bytes()[0] {
+        b'\'' => until(1, "'"),
+        b'"' => until(1, "\""),
+        b'-' if from.starts_with("--") => until(2, "\n"),
+        b'/' if from.starts_with("/*") => comment(from),
+        b'$' => match from[1..].find(|c: char| !c.is_alphanumeric() && c != '_') {
+            Some(end) if from[1 + end..].starts_with('$') && !from[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                let tag = &from[..end + 2];
+                until(tag.len(), tag)
+            }
+            _ => 1,
+        },
+        _ => 1,
+    }
+}
+
+/// The length of a comment; those of PostgreSQL nest.
+fn comment(from: &str) -> usize {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(next) = from[at..].find(['/', '*']) {
+        at += next;
+        let two = from.get(at..at + 2).unwrap_or_default();
+        match two {
+            "/*" => depth += 1,
+            "*/" => depth -= 1,
+            _ => {
+                at += 1;
+                continue;
+            }
+        }
+        at += 2;
+        if depth == 0 {
+            return at;
+        }
+    }
+    from.len()
+}
+
+/// The length of a string in which a backslash takes the meaning of what follows.
+fn escaped(from: &str) -> usize {
+    let mut chars = from.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            '\'' => return at + 1,
+            _ => {}
+        }
+    }
+    from.len()
+}
+
+fn ends_with_word_e(before: &str) -> bool {
+    let mut chars = before.chars().rev();
+    matches!(chars.next(), Some('e' | 'E')) && !chars.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]
@@ -98,7 +170,9 @@ mod tests {
 
     #[test]
     fn control_words_are_found_behind_comments_and_case() {
-        for sql in ["COMMIT", "  -- a\n set x = 1", "/* a */ Begin", ";rollback", "(savepoint a"] {
+        for sql in
+            ["COMMIT", "  -- a\n set x = 1", "/* a */ Begin", ";rollback", "(savepoint a", "/* /* */ */ commit", "§ x"]
+        {
             assert!(control_word(sql).is_some(), "{sql}");
         }
         for sql in ["select 1", "insert into settings values (1)", "with a as (select 1) select 2", "", "--"] {
@@ -110,7 +184,16 @@ mod tests {
     fn placeholders_are_numbered_outside_quotes_and_comments() {
         let sql = "select '?''?', \"?\", ? -- ?\n, ?/*?*/ - ?";
         assert_eq!(numbered(sql), "select '?''?', \"?\", $1 -- ?\n, $2/*?*/ - $3");
-        assert_eq!(numbered("select ? 'open ?"), "select $1 'open ?");
+        for (sql, expected) in [
+            ("select ? 'open ?", "select $1 'open ?"),
+            ("select $$what?$$, ?, $t$ ? $$ ? $t$, ?", "select $$what?$$, $1, $t$ ? $$ ? $t$, $2"),
+            (r"select E'it\'s ?', e'?', name'\', ?", r"select E'it\'s ?', e'?', name'\', $1"),
+            ("/* a /* ? */ ? */ ? /*/ ? */ ?", "/* a /* ? */ ? */ $1 /*/ ? */ $2"),
+            ("select ?*2, 한글 - ?/?, $1", "select $1*2, 한글 - $2/$3, $1"),
+            ("? /* open ?", "$1 /* open ?"),
+        ] {
+            assert_eq!(numbered(sql), expected);
+        }
     }
 
     #[test]
@@ -122,5 +205,8 @@ mod tests {
         assert_eq!(args, [7, 1, 2, 3, 3, 8].map(int));
         let (sql, args) = spread("b in (?*) or c in (?*)", vec![Value::List(vec![]), Value::List(vec![int(1)])]);
         assert_eq!((sql.as_ref(), args), ("b in (null) or c in (?)", vec![int(1)]));
+        let (sql, args) =
+            spread("glob '?*' and ?*2 < b and c in (?*)", vec![int(5), Value::List(vec![int(1), int(2)])]);
+        assert_eq!((sql.as_ref(), args), ("glob '?*' and ?*2 < b and c in (?, ?)", [5, 1, 2].map(int).to_vec()));
     }
 }

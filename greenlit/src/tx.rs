@@ -42,8 +42,8 @@ pub struct Read {
 impl Tx {
     /// Runs a statement and returns how many rows it affected.
     ///
-    /// Cancellation, here and in every statement: dropping the future dooms the transaction and stops the statement at
-    /// the server.
+    /// Cancellation, here and in every statement: dropping the future dooms the transaction. The server is told to stop
+    /// the statement when the session ends.
     ///
     /// # Errors
     /// [`Error::Database`] if the database refuses it, [`Error::Aborted`] if the scope has failed before,
@@ -125,7 +125,8 @@ impl Tx {
 
     /// Registers something to do in this process once the COMMIT was acknowledged: to drop a cache entry, to wake a
     /// worker. Effects run one after another, in order, at most once, without a connection; a panic in one does not stop
-    /// the next. [`Db::tx`](crate::Db::tx) returns when they have ended, or after half a minute. They are dropped with their scope. What must not be lost belongs into the [outbox](Tx::outbox).
+    /// the next. [`Db::tx`](crate::Db::tx) returns when they have ended, or after half a minute. They are dropped with
+    /// their scope. What must not be lost belongs into the [outbox](Tx::outbox).
     ///
     /// ```
     /// # async fn f(tx: &mut greenlit::Tx, wake: std::sync::Arc<tokio::sync::Notify>) {

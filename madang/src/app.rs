@@ -1,13 +1,6 @@
 //! The running board: everything that handlers and jobs share.
 
-use std::{
-    ops::Deref,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use greenlit::Db;
 use tokio::sync::Notify;
@@ -39,8 +32,6 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Makes and checks access tokens.
     pub tokens: Tokens,
-    /// The server is about to stop: it still serves, but no longer says that it is ready.
-    pub draining: AtomicBool,
     /// Wakes the worker; a hint, which it does not depend on.
     pub work: Arc<Notify>,
 }
@@ -58,7 +49,7 @@ impl App {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(config: &Config, clock: Clock) -> Result<App, ConfigError> {
-        let key = config.data.key().map_err(ConfigError)?;
+        let key = config.key()?;
         let opening = async {
             let db = Db::open(&config.database_url).await?;
             db.migrate(migration::HISTORY).await?;
@@ -75,14 +66,8 @@ impl App {
             passwords: Passwords::default(),
             tokens: Tokens::new(&key, clock.clone()),
             clock,
-            draining: AtomicBool::new(false),
             work: Arc::default(),
         })))
-    }
-
-    /// Whether the server is about to stop.
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
     }
 
     /// An effect for `after_commit`: the worker has something to do.

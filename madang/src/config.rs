@@ -49,21 +49,21 @@ pub struct Flags {
     pub public_url: Option<String>,
 }
 
-/// A configuration that was checked, and whose data folder is this process's alone.
+/// A configuration that was checked, and whose folders are this process's alone.
 #[derive(Debug)]
 pub struct Config {
     /// The data folder.
-    pub data: DataFolder,
+    pub data: Folder,
     /// The database.
     pub database_url: String,
     /// The folder of images.
-    pub media: PathBuf,
+    pub media: Folder,
     /// How clients reach the board, without a slash at the end.
     pub public_url: String,
 }
 
 impl Config {
-    /// Checks the flags and takes the data folder. `listening` is the address that was really bound, for the default of
+    /// Checks the flags and takes the folders. `listening` is the address that was really bound, for the default of
     /// the public URL.
     ///
     /// # Errors
@@ -74,14 +74,23 @@ impl Config {
             None => format!("http://{listening}"),
         };
         let media = flags.media.as_deref().map(media_folder).transpose()?;
-        let data = DataFolder::take(&flags.data)?;
-        let default_database = || format!("sqlite:{}", data.folder().join("madang.db").display());
+        let data = Folder::take(&flags.data, "data folder")?;
+        let media = Folder::take(&media.unwrap_or_else(|| data.path().join("images")), "image folder")?;
+        let default_database = || format!("sqlite:{}", data.path().join("madang.db").display());
         Ok(Config {
             database_url: flags.database_url.clone().unwrap_or_else(default_database),
-            media: media.unwrap_or_else(|| data.folder().join("images")),
+            media,
             public_url,
             data,
         })
+    }
+
+    /// The installation's key, made at the first start.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn key(&self) -> Result<Key, ConfigError> {
+        Key::load_or_create(&self.data.path().join("key")).map_err(ConfigError)
     }
 }
 
@@ -103,47 +112,38 @@ fn media_folder(url: &str) -> Result<PathBuf, ConfigError> {
     Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
 }
 
-/// The data folder, locked: as long as this value lives no other process serves from it.
+/// A folder, locked: as long as this value lives no other process serves from it.
 #[derive(Debug)]
-pub struct DataFolder {
-    folder: PathBuf,
+pub struct Folder {
+    path: PathBuf,
     /// The operating system drops the lock with the file, even after kill -9.
     _lock: File,
 }
 
-impl DataFolder {
-    /// Makes the folder if it is not there, for its owner alone, and locks it.
+impl Folder {
+    /// Makes the folder if it is not there, for its owner alone, and locks it. `what` it is goes into the errors.
     ///
     /// # Errors
     /// A sentence for the operator, also if another process has it.
-    pub fn take(folder: &Path) -> Result<DataFolder, ConfigError> {
-        let failed = |what: &str, e: std::io::Error| {
-            ConfigError(format!("cannot {what} the data folder {}: {e}", folder.display()))
-        };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| failed("make", e))?;
-        let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"));
+    pub fn take(path: &Path, what: &str) -> Result<Folder, ConfigError> {
+        let failed =
+            |verb: &str, e: std::io::Error| ConfigError(format!("cannot {verb} the {what} {}: {e}", path.display()));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| failed("make", e))?;
+        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
         let lock = lock.map_err(|e| failed("use", e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataFolder { folder: folder.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(ConfigError(format!(
-                "another madang serves from {}: stop it, or name another folder by --data",
-                folder.display()
+                "another madang serves from the {what} {}: stop it, or name another folder",
+                path.display()
             ))),
             Err(TryLockError::Error(e)) => Err(failed("lock", e)),
         }
     }
 
     /// Where it is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// The installation's key, made at the first start.
-    ///
-    /// # Errors
-    /// A sentence for the operator.
-    pub fn key(&self) -> Result<Key, String> {
-        Key::load_or_create(&self.folder.join("key"))
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -165,9 +165,9 @@ mod tests {
     fn one_process_has_the_folder() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("made/by/itself");
-        let first = DataFolder::take(&folder).unwrap();
-        assert!(DataFolder::take(&folder).unwrap_err().0.contains("another madang"));
+        let first = Folder::take(&folder, "data folder").unwrap();
+        assert!(Folder::take(&folder, "data folder").unwrap_err().0.contains("another madang"));
         drop(first);
-        assert!(DataFolder::take(&folder).is_ok());
+        assert!(Folder::take(&folder, "data folder").is_ok());
     }
 }

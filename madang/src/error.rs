@@ -56,6 +56,7 @@ codes! {
     ImageTooLarge             413 "image_too_large"             "Image Too Large";
     UnsupportedImageType      415 "unsupported_image_type"      "Unsupported Image Type";
     BrokenImage               422 "broken_image"                "Broken Image";
+    RangeNotSatisfiable       416 "range_not_satisfiable"       "Range Not Satisfiable";
     TooManyImages             422 "too_many_images"             "Too Many Images";
 
     // Any request
@@ -68,6 +69,7 @@ codes! {
     RequestTimeout            408 "request_timeout"             "Request Timeout";
     NotFound                  404 "not_found"                   "Not Found";
     MethodNotAllowed          405 "method_not_allowed"          "Method Not Allowed";
+    OutcomeUnknown            503 "outcome_unknown"             "The Outcome Is Unknown";
     Unavailable               503 "unavailable"                 "Service Unavailable";
     Internal                  500 "internal"                    "Internal Server Error";
 }
@@ -161,6 +163,8 @@ impl From<greenlit::Error> for Error {
         let violated = error.unique().and_then(|name| UNIQUE.iter().find(|(index, _)| *index == name));
         let code = match violated {
             Some((_, code)) => *code,
+            // No word of trying again: it may have been done.
+            None if matches!(error, greenlit::Error::CommitUnknown) => Code::OutcomeUnknown,
             None if error.is_transient() => Code::Unavailable,
             None => Code::Internal,
         };

@@ -42,8 +42,11 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut sweep_at = tokio::time::Instant::now();
     while !*stop.borrow() {
         if tokio::time::Instant::now() >= sweep_at {
-            sweep_at += SWEEP_EVERY;
-            log_failure(media::jobs::sweep(&app).await.map(drop));
+            let swept = media::jobs::sweep(&app).await;
+            // Where some were found there may be more.
+            let pause = if matches!(swept, Ok(some) if some > 0) { REST } else { SWEEP_EVERY };
+            sweep_at = tokio::time::Instant::now() + pause;
+            log_failure(swept.map(drop));
         }
         match work(&app).await {
             Ok(0) => {}

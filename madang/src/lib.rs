@@ -21,3 +21,4 @@ pub mod router;
 pub mod secret;
 pub mod serve;
 pub mod sql;
+mod turns;

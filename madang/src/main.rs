@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use madang::{config::Flags, serve};
@@ -50,5 +50,8 @@ fn run() -> Result<(), String> {
     };
     serve::start_log().map_err(|e| e.to_string())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-    runtime.block_on(serve::serve(&flags)).map_err(|e| e.to_string())
+    let ended = runtime.block_on(serve::serve(&flags)).map_err(|e| e.to_string());
+    // A picture that is still being decoded for nobody, or a disk that hangs, is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ended
 }

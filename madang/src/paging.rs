@@ -35,7 +35,7 @@ pub(crate) struct Position {
 }
 
 impl Window {
-    /// Reads `skip`, `limit` and `cursor`. `list` names the list and its order: a cursor is good for no other.
+    /// Reads `skip`, `limit` and `cursor`. `list` names the kind of list and its order: a cursor is good for no other.
     pub(crate) fn parse(fields: &mut Fields<'_>, list: &str) -> Window {
         let limit = fields.int_or("limit", DEFAULT_LIMIT, LIMIT);
         let skip = fields.int_or("skip", 0, 0..=i64::MAX);

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     account,
     app::App,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     feed,
     http::{layers, routes as fallbacks},
     media, mypage, openapi, secret,
@@ -61,10 +61,7 @@ async fn healthz() -> Json<Health> {
     ),
 )]
 async fn readyz(State(app): State<App>) -> Result<Json<Health>> {
-    if app.is_draining() {
-        return Err(crate::error::Code::Unavailable.into());
-    }
     let answer = app.db.fetch_one::<(i64,)>("select 1", vec![]).await;
-    answer.map_err(|e| Error::from(crate::error::Code::Unavailable).caused_by(e))?;
+    answer.map_err(|e| Error::from(Code::Unavailable).caused_by(e))?;
     Ok(Json(Health { status: "ready" }))
 }

@@ -1,9 +1,6 @@
 //! `madang serve`: from the start to the drain.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    sync::atomic::Ordering::Relaxed,
-};
+use std::io::{self, IsTerminal, Write};
 
 use tokio::{
     net::TcpListener,
@@ -42,7 +39,7 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
     let config = Config::new(flags, listening)?;
     let app = tokio::select! {
         opened = App::open(&config, Clock::default()) => opened?,
-        // A database that does not answer is waited for; nothing is being served yet.
+        // A database that is silent is waited for; nothing is being served yet.
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
@@ -50,23 +47,20 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
 
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(jobs::run(app.clone(), stopped));
-    let draining = app.clone();
     let shutdown = async {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("draining");
-        draining.draining.store(true, Relaxed);
     };
-    let served = serve_http(listener, router(app), Limits::default(), shutdown);
-    tokio::pin!(served);
+    let drained = async {
+        let served = serve_http(listener, router(app), Limits::default(), shutdown).await;
+        let _ = stop.send(true);
+        let _ = worker.await;
+        served.map_err(|e| ConfigError(e.to_string()))
+    };
     tokio::select! {
-        ended = &mut served => ended.map_err(|e| ConfigError(e.to_string()))?,
-        () = second_signal() => {
-            tracing::warn!("a second signal: requests in flight are dropped");
-            worker.abort();
-        }
+        ended = drained => ended?,
+        () = second_signal() => tracing::warn!("a second signal: what is in flight is dropped"),
     }
-    let _ = stop.send(true);
-    let _ = worker.await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -91,8 +85,8 @@ fn announce(config: &Config, listening: std::net::SocketAddr) {
          Database            {database}\n\
          Images              {}\n\
          Documentation       {}{}\n",
-        config.data.folder().display(),
-        config.media.display(),
+        config.data.path().display(),
+        config.media.path().display(),
         config.public_url,
         crate::openapi::DOCS,
     );

@@ -13,6 +13,7 @@ use std::{
 use futures_util::TryStreamExt;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
     time::timeout,
 };
 use tokio_postgres::{
@@ -29,6 +30,14 @@ use crate::{Class, Config, Error, Result, Value, row::Answer, sql};
 
 /// How long cleaning up after a dropped session may take before its connection is given up.
 const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long connecting may take, the server's answer to it included.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the answer to a COMMIT is waited for before its connection counts as lost.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a statement is told to stop: a request that comes before the statement does nothing.
+const CANCEL_REQUESTS: usize = 5;
+/// How long after a request the connection is watched for its end.
+const CANCEL_PAUSE: Duration = Duration::from_millis(400);
 /// How many prepared statements a connection remembers.
 const STATEMENTS: usize = 512;
 /// How many cancel requests are on their way at once: each is a connection of its own.
@@ -49,6 +58,8 @@ struct Shelf {
 /// A connection with what was prepared on it.
 struct Connection {
     client: Client,
+    /// Moves the bytes; ends with the connection.
+    driver: JoinHandle<()>,
     cancel: CancelToken,
     statements: HashMap<Box<str>, Prepared>,
     inserts: HashMap<Box<str>, Prepared>,
@@ -111,9 +122,11 @@ impl Pool {
 impl Shelf {
     async fn connect(&self) -> Result<Connection> {
         #[allow(clippy::disallowed_methods)] // the one place where raw connections are made
-        let (client, mut driver) = self.config.connect(NoTls).await.map_err(|e| error(&e))?;
+        let connecting = timeout(CONNECT_PATIENCE, self.config.connect(NoTls)).await;
+        let connected = connecting.map_err(|_| Error::lost("the database does not answer"))?;
+        let (client, mut driver) = connected.map_err(|e| error(&e))?;
         let counters = self.counters.clone();
-        tokio::spawn(async move {
+        let driver = tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|cx| driver.poll_message(cx)).await {
                 if let AsyncMessage::Notice(notice) = message {
                     note(&counters, &notice);
@@ -121,7 +134,8 @@ impl Shelf {
             }
         });
         Counters::add(&self.counters.opened);
-        Ok(Connection { cancel: client.cancel_token(), client, statements: HashMap::new(), inserts: HashMap::new() })
+        let cancel = client.cancel_token();
+        Ok(Connection { client, driver, cancel, statements: HashMap::new(), inserts: HashMap::new() })
     }
 }
 
@@ -146,7 +160,7 @@ pub(crate) struct Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
+        let Some(connection) = self.connection.take() else { return };
         let (shelf, permit, in_flight) = (self.shelf.clone(), self.permit.take(), self.in_flight);
         if connection.client.is_closed() {
             Counters::add(&shelf.counters.discarded);
@@ -169,21 +183,31 @@ impl Drop for Conn {
                 Counters::add(&shelf.counters.rolled_back);
                 lock(&shelf.idle).push(connection);
             } else {
-                stop(&shelf, &mut connection).await;
                 Counters::add(&shelf.counters.discarded);
-                drop(connection);
+                stop(&shelf, connection).await;
             }
-            // Only now, so that the server never has more connections of ours than were agreed.
+            // Only now, so that the server has no more connections of ours than were agreed.
             drop(permit);
         });
     }
 }
 
-/// Stops what the connection is doing at the server, which would go on with it otherwise.
-async fn stop(shelf: &Shelf, connection: &mut Connection) {
+/// Ends a connection and what it is doing at the server, which would go on with it otherwise.
+///
+/// Without its client the driver says goodbye as soon as the server has answered, and ends. As long as it has not, the
+/// server's process is still this connection's, so that no request can hit another's.
+async fn stop(shelf: &Shelf, connection: Connection) {
+    let Connection { client, mut driver, cancel, .. } = connection;
+    drop(client);
     let Ok(_turn) = shelf.cancels.acquire().await else { return };
     Counters::add(&shelf.counters.cancelled);
-    let _ = timeout(CLEAN_UP_PATIENCE, connection.cancel.cancel_query(NoTls)).await;
+    for _ in 0..CANCEL_REQUESTS {
+        let _ = timeout(CLEAN_UP_PATIENCE, cancel.cancel_query(NoTls)).await;
+        if timeout(CANCEL_PAUSE, &mut driver).await.is_ok() {
+            return;
+        }
+    }
+    driver.abort();
 }
 
 impl Conn {
@@ -197,7 +221,7 @@ impl Conn {
             (super::Access::Write, true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
             // One snapshot for the whole session.
             (super::Access::Read, false) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            (super::Access::Read, true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY",
+            (super::Access::Read, true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
         };
         self.open = true;
         self.batch(sql).await
@@ -272,10 +296,15 @@ impl Conn {
     }
 
     pub(crate) async fn commit(&mut self) -> Result<()> {
+        if self.connection()?.client.is_closed() {
+            return Err(Error::database(Class::Retry, None, "the connection was lost before COMMIT"));
+        }
         self.in_flight = true;
         // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which tokio-postgres does not show. In a
         // failed transaction the SELECT is refused, and with it the whole message: an answer is the answer of a commit.
-        let result = self.connection()?.client.simple_query("SELECT 1; COMMIT").await;
+        let sent = self.connection()?.client.simple_query("SELECT 1; COMMIT");
+        let answer = timeout(COMMIT_PATIENCE, sent).await;
+        let result = answer.map_err(|_| Error::lost("COMMIT was not answered"))?;
         self.settle(&result);
         match result {
             Ok(messages) if messages.iter().any(|m| matches!(m, SimpleQueryMessage::Row(_))) => {
@@ -316,7 +345,7 @@ impl Connection {
         }
         let mut text = sql::numbered(sql);
         if returning {
-            text.push_str(" returning id");
+            text.push_str("\nreturning id");
         }
         let statement = self.client.prepare(&text).await?;
         let columns = statement.columns().iter().map(|c| Box::from(c.name())).collect();

@@ -106,8 +106,14 @@ impl Shelf {
         connection.busy_timeout(OPEN_PATIENCE)?;
         connection.set_prepared_statement_cache_capacity(256);
         match self.access {
-            Access::Write => connection
-                .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?,
+            Access::Write => {
+                // The answer is the mode that it got: where files cannot be shared in memory, WAL is not to be had.
+                let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+                if mode != "wal" {
+                    return Err(rusqlite::Error::InvalidPath(self.file.clone()));
+                }
+                connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+            }
             Access::Read => connection.execute_batch("PRAGMA query_only = ON; PRAGMA foreign_keys = ON")?,
         }
         // From now on nothing sleeps inside SQLite: it could not be cancelled there.
@@ -239,7 +245,7 @@ impl Conn {
 
     /// `RETURNING id`, since the last inserted rowid is not the row's when an upsert updated one.
     pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.query(format!("{sql} returning id"), args).await
+        self.query(format!("{sql}\nreturning id"), args).await
     }
 
     async fn query(&mut self, sql: String, args: Vec<Value>) -> Result<Answer> {

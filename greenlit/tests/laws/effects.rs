@@ -221,6 +221,9 @@ async fn law_34_failed_jobs_wait_and_parked_ones_stay(t: Arc<TestDb>) -> Result<
     assert_eq!((again.len(), again[0].id, again[0].attempt), (1, jobs[0].id, 2));
     outbox.extend(&again[0], LONG).await?;
     outbox.park(&jobs[1], "it never works").await?;
+    // A heartbeat that comes after that does not bring it back.
+    assert!(matches!(outbox.extend(&jobs[1], SOON).await, Err(Error::Stale)));
+    assert!(matches!(outbox.retry(&jobs[1], SOON, "again").await, Err(Error::Stale)));
     tokio::time::sleep(SOON * 2).await;
     assert_eq!(claim(&db, 10, LONG).await?, [], "one is extended, the other parked");
     let parked = outbox.parked(10).await?;

@@ -11,6 +11,7 @@ laws! {
     law_15_a_failed_required_scope_fails_the_commit,
     law_15_a_required_scope_inside_a_savepoint_is_undone_with_it,
     law_16_a_handled_savepoint_failure_loses_only_its_own,
+    law_17_a_failed_read_is_no_answer,
     law_17_a_failed_statement_poisons_its_scope,
     law_19_nothing_runs_after_the_database_ended_the_transaction,
     law_20_a_session_inside_a_session_is_refused_at_once,
@@ -127,6 +128,20 @@ async fn law_16_a_handled_savepoint_failure_loses_only_its_own(t: Arc<TestDb>) -
     let rows = db.fetch::<(i64,)>("select id from item order by id", args![]).await?;
     assert_eq!(rows, [(1,), (5,), (6,)]);
     assert_eq!(log.get(), ["outer", "kept", "last"]);
+    Ok(())
+}
+
+async fn law_17_a_failed_read_is_no_answer(t: Arc<TestDb>) -> Result<()> {
+    let db = t.open(1).await;
+    let swallowed = db.read(Opts::default(), async |r| {
+        let rows: Vec<(i64,)> = r.fetch("select nothing from nowhere", args![]).await.unwrap_or_default();
+        Ok::<_, Error>(rows.len())
+    });
+    let answer = swallowed.await;
+    assert!(matches!(answer, Err(Error::Aborted(Doom::StatementFailed))), "{answer:?}");
+    assert_eq!(next_borrower(&db).await, (0, 0));
+    let serializable = db.read(Opts::default().serializable(), async |r| items(r).await);
+    assert_eq!(serializable.await?, 0);
     Ok(())
 }
 

@@ -93,6 +93,9 @@ async fn law_39_a_commit_key_works_once(t: Arc<TestDb>) -> Result<()> {
         tx.outcome(format!("note {id}").as_bytes()).await?;
         Ok::<_, Error>(id)
     };
+    let long = db.tx(Opts::default().once("k".repeat(256)), work.clone()).await;
+    assert!(matches!(long, Err(Error::Encode(_))), "{long:?}");
+    assert_eq!(runs.get(), 1, "the closure ran, and its first statement was refused");
     let failing = work.clone();
     // A failed transaction leaves its key free.
     let failed = db.tx(Opts::default().once("key"), async move |tx| {
@@ -105,7 +108,7 @@ async fn law_39_a_commit_key_works_once(t: Arc<TestDb>) -> Result<()> {
     let again = db.tx(Opts::default().once("key"), work.clone()).await;
     assert!(matches!(again, Err(Error::AlreadyDone)), "{again:?}");
     assert_eq!(db.outcome("key").await?, Some(format!("note {id}").into_bytes()));
-    assert_eq!(runs.get(), 3, "it begins with the closure's first statement");
+    assert_eq!(runs.get(), 4, "it begins with the closure's first statement");
     assert_eq!(db.fetch_one::<(i64,)>("select count(*) from note", args![]).await?, (1,));
     // Without any statement, and swallowed.
     db.tx(Opts::default().once("empty"), async |_| Ok::<_, Error>(())).await?;

@@ -14,4 +14,5 @@ pub use actor::{Actor, MaybeActor};
 pub(crate) use api::api;
 pub use model::{Email, Nickname, UserId};
 pub use password::Passwords;
+pub(crate) use queries::id_by_nickname;
 pub use token::Tokens;

@@ -4,7 +4,11 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
-use crate::{clock::Timestamp, error::Result, http::input::Document};
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    http::input::{Document, Fields},
+};
 
 /// Characters of an e-mail address: RFC 5321 leaves no room for more in a path.
 const EMAIL_LENGTH: usize = 254;
@@ -107,14 +111,9 @@ impl NewUser {
     /// 422 with every wrong field.
     pub(crate) fn parse(body: &Document) -> Result<NewUser> {
         let mut fields = body.fields();
-        // Not normalised: the Kelvin sign would become a K, and somebody else's address.
-        let email_text = fields.verbatim("email", 1..=EMAIL_LENGTH);
-        let password = fields.verbatim("password", PASSWORD_LENGTH);
+        let email = read_email(&mut fields);
+        let password = fields.verbatim("password", PASSWORD_LENGTH).unwrap_or_default();
         let nickname_text = fields.text("nickname", 1..=NICKNAME_LENGTH);
-        let email = Email::parse(&email_text);
-        if email.is_none() && !email_text.is_empty() {
-            fields.refuse("email", "Invalid Email Format");
-        }
         let nickname = Nickname::parse(&nickname_text);
         if nickname.is_none() && !nickname_text.is_empty() {
             fields.refuse("nickname", "Invalid Nickname");
@@ -125,6 +124,16 @@ impl NewUser {
         let (email, nickname) = (email.unwrap_or(Email(String::new())), nickname.unwrap_or(Nickname(String::new())));
         fields.finish(NewUser { email, nickname, password })
     }
+}
+
+/// The field `email`. It is not normalised: the Kelvin sign would become a K, and somebody else's address.
+fn read_email(fields: &mut Fields<'_>) -> Option<Email> {
+    let text = fields.verbatim("email", 0..=usize::MAX)?;
+    let email = Email::parse(&text);
+    if email.is_none() {
+        fields.refuse("email", "Invalid Email Format");
+    }
+    email
 }
 
 /// One of the most used passwords, or one's own name. There are no rules of composition: they make passwords worse.
@@ -147,12 +156,8 @@ impl Credentials {
     /// 422 with every wrong field.
     pub(crate) fn parse(body: &Document) -> Result<Credentials> {
         let mut fields = body.fields();
-        let email_text = fields.verbatim("email", 1..=1_000);
+        let email = read_email(&mut fields);
         let password = fields.secret("password");
-        let email = Email::parse(&email_text);
-        if email.is_none() && !email_text.is_empty() {
-            fields.refuse("email", "Invalid Email Format");
-        }
         fields.finish(Credentials { email: email.unwrap_or(Email(String::new())), password })
     }
 }

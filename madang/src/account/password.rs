@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
-use tokio::sync::Semaphore;
 
 use crate::{
-    error::{Code, Error, Result},
+    error::{Error, Result},
     secret,
+    turns::Turns,
 };
 
 /// Memory in KiB, passes and lanes as OWASP recommends them:
@@ -20,13 +20,12 @@ const MOST_MEMORY_KIB: u32 = 65_536;
 const MOST_PASSES: u32 = 8;
 const MOST_LANES: u32 = 4;
 /// How many callers may wait for a turn; further ones are told to come back.
-const QUEUE: usize = 64;
+const LINE: usize = 64;
 
 /// Hashes and verifies passwords. Clones share the turns.
 #[derive(Clone)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
+    turns: Turns,
     /// The hash of no password, verified for unknown users so that they take as long as known ones.
     nobody: Arc<str>,
 }
@@ -34,13 +33,8 @@ pub struct Passwords {
 impl Default for Passwords {
     /// As many turns as there are processors.
     fn default() -> Self {
-        let turns = std::thread::available_parallelism().map_or(2, usize::from);
         let nobody = hash_now(&secret::random_name()).unwrap_or_default();
-        Passwords {
-            turns: Arc::new(Semaphore::new(turns)),
-            queue: Arc::new(Semaphore::new(QUEUE)),
-            nobody: nobody.into(),
-        }
+        Passwords { turns: Turns::per_processor(LINE), nobody: nobody.into() }
     }
 }
 
@@ -66,9 +60,7 @@ impl Passwords {
     /// Runs `work` on a thread that may block, when it is its turn. The turn lasts until the work has ended, even if the
     /// caller is gone.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let busy = || Error::from(Code::Unavailable).retry_after(2);
-        let _place = self.queue.clone().try_acquire_owned().map_err(|_| busy())?;
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| busy())?;
+        let turn = self.turns.take().await?;
         let work = move || {
             let result = work();
             drop(turn);

@@ -7,15 +7,16 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{Change, Feed, FeedId, Order, Text},
+    model::{AuthorOrder, Change, Feed, FeedId, Order, Text},
     queries, service,
     view::{AuthorFeedPage, FeedImages, FeedPage, FeedView, join},
 };
 use crate::{
-    account::{Actor, Email, MaybeActor, Nickname, UserId, queries as accounts},
+    account::{self, Actor, Email, MaybeActor, Nickname, UserId},
     app::App,
     error::{Code, Result},
     http::{
+        body::Progress,
         form::{Form, FormLimits, read_form},
         query::{PathFields, QueryFields},
     },
@@ -63,10 +64,16 @@ struct NewFeed {
         (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]
-async fn create_feed(State(app): State<App>, actor: Actor, headers: HeaderMap, body: Body) -> Result<Json<FeedView>> {
+async fn create_feed(
+    State(app): State<App>,
+    actor: Actor,
+    headers: HeaderMap,
+    progress: Progress,
+    body: Body,
+) -> Result<Json<FeedView>> {
     let form = read_feed_form(&app, &headers, body, "images").await?;
     let text = Text::parse(&form.document)?;
-    let staged = media::stage(&app, actor.id, uploads(form)).await?;
+    let staged = media::stage(&app, actor.id, uploads(form), &progress).await?;
     let created =
         app.db.tx(Opts::default(), async |tx| service::create(&app, tx, actor.id, &text, &staged).await).await;
     answer(&app, actor, created, staged).await
@@ -92,7 +99,7 @@ async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor)
 #[utoipa::path(
     get, path = "/api/feed/list", tag = "feed", security((), ("bearer" = [])),
     params(
-        ("skip" = Option<i64>, Query, minimum = 0, description = "How many feeds to leave out. Cost grows with it; `cursor` does not"),
+        ("skip" = Option<i64>, Query, minimum = 0, description = "How many feeds to leave out. The further, the slower; `cursor` stays fast"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
         ("sort_by" = Option<String>, Query, description = "`create_dt_desc` (default), `create_dt_asc`, `update_dt_desc`, `update_dt_asc`"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, instead of `skip`"),
@@ -104,13 +111,13 @@ async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor)
 )]
 async fn list_feeds(State(app): State<App>, query: QueryFields, viewer: MaybeActor) -> Result<Json<FeedPage>> {
     let mut fields = query.fields();
-    let order = fields.one_of("sort_by", Order::CreateDesc, Order::OF_ALL);
+    let order = fields.one_of("sort_by", Order::CreateDesc, Order::NAMES);
     let list = format!("feeds {order:?}");
     let window = Window::parse(&mut fields, &list);
     let window = fields.finish(window)?;
     let page = async |r: &mut Read| {
         let mut feeds = queries::page(r, order, window).await?;
-        let next = next_cursor(&mut feeds, order, window, &list);
+        let next = next_cursor(&mut feeds, window, &list, |feed| order.value(feed));
         let images = media::of_feeds(r, &ids(&feeds)).await?;
         let total = queries::count(r, None).await?;
         Ok::<_, greenlit::Error>((join(feeds, images), next, total))
@@ -152,7 +159,7 @@ async fn list_feeds_by_user(
         nickname: fields.optional_text("nickname", 0..=1_000),
         email: fields.optional_text("email", 0..=1_000),
     };
-    let order = fields.one_of("sort_by", Order::IdDesc, Order::OF_AUTHOR);
+    let order = fields.one_of("sort_by", AuthorOrder::IdDesc, AuthorOrder::NAMES);
     let list = format!("feeds of one {order:?}");
     let window = Window::parse(&mut fields, &list);
     let window = fields.finish(window)?;
@@ -162,7 +169,7 @@ async fn list_feeds_by_user(
     let page = async |r: &mut Read| {
         let Some(author) = criterion.find(r, &viewer).await? else { return Ok((Vec::new(), None, 0)) };
         let mut feeds = queries::page_of(r, author, order, window).await?;
-        let next = next_cursor(&mut feeds, order, window, &list);
+        let next = next_cursor(&mut feeds, window, &list, |feed| order.value(feed));
         let images = media::of_feeds(r, &ids(&feeds)).await?;
         let total = queries::count(r, Some(author)).await?;
         Ok::<_, greenlit::Error>((join(feeds, images), next, total))
@@ -212,18 +219,18 @@ async fn update_feed(
     actor: Actor,
     path: PathFields,
     headers: HeaderMap,
+    progress: Progress,
     body: Body,
 ) -> Result<Json<FeedView>> {
-    let id = feed_id(&path)?;
     let form = read_feed_form(&app, &headers, body, "new_images").await?;
-    let change = Change::parse(&form.document)?;
+    let (id, change) = Change::parse(&path.0, &form.document)?;
     // Before pictures are decoded and stored; the transaction looks again.
     let before = service::owned(&mut app.db.single(), actor.id, id).await?;
     let (_, kept) = service::split(&app, before.images, &change.targets)?;
     if kept.len() + form.files.len() > media::IMAGES_PER_FEED {
         return Err(Code::TooManyImages.into());
     }
-    let staged = media::stage(&app, actor.id, uploads(form)).await?;
+    let staged = media::stage(&app, actor.id, uploads(form), &progress).await?;
     let updated =
         app.db.tx(Opts::default(), async |tx| service::update(&app, tx, actor.id, id, &change, &staged).await).await;
     answer(&app, actor, updated, staged).await
@@ -275,7 +282,7 @@ impl Criterion {
         }
         if let Some(nickname) = &self.nickname {
             return match Nickname::parse(nickname) {
-                Some(nickname) => accounts::id_by_nickname(r, &nickname).await,
+                Some(nickname) => account::id_by_nickname(r, &nickname).await,
                 None => Ok(None),
             };
         }
@@ -292,7 +299,7 @@ fn feed_id(path: &PathFields) -> Result<FeedId> {
 }
 
 async fn read_feed_form(app: &App, headers: &HeaderMap, body: Body, files: &'static str) -> Result<Form<Spool>> {
-    read_form(headers, body, &[files], &FormLimits::default(), || app.media.spool()).await
+    read_form(headers, body, &[files], &FormLimits::default(), || app.media.upload()).await
 }
 
 fn uploads(form: Form<Spool>) -> Vec<Spool> {
@@ -304,13 +311,13 @@ fn ids(feeds: &[Feed]) -> Vec<i64> {
 }
 
 /// Cuts off the feed that was asked for beyond the page, and makes the cursor that it stands for.
-fn next_cursor(feeds: &mut Vec<Feed>, order: Order, window: Window, list: &str) -> Option<String> {
+fn next_cursor(feeds: &mut Vec<Feed>, window: Window, list: &str, value: impl Fn(&Feed) -> i64) -> Option<String> {
     let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
     if feeds.len() <= limit {
         return None;
     }
     feeds.truncate(limit);
-    feeds.last().map(|feed| Position { value: order.value(feed), id: feed.id.0 }.cursor(list))
+    feeds.last().map(|feed| Position { value: value(feed), id: feed.id.0 }.cursor(list))
 }
 
 /// The answer to a write. What was staged for one that failed is given back.

@@ -63,49 +63,70 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// Reads the id of the feed from the path, and what to change from the form.
+    ///
     /// # Errors
-    /// 422 with every wrong field.
-    pub(crate) fn parse(form: &Document) -> Result<Change> {
-        let mut fields = form.fields();
+    /// 422 with every wrong field of both.
+    pub(crate) fn parse(path: &Document, form: &Document) -> Result<(FeedId, Change)> {
+        let mut fields = path.fields();
+        let id = FeedId(fields.id("feed_id"));
+        let mut fields = fields.then(form);
         let text = Text::read(&mut fields);
         let targets = fields.texts("target_image_urls", URL_LENGTH);
-        fields.finish(Change { text, targets })
+        fields.finish((id, Change { text, targets }))
     }
 }
 
-/// The orders of the lists of all feeds.
+/// The orders of the list of all feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     CreateDesc,
     CreateAsc,
     UpdateDesc,
     UpdateAsc,
-    IdDesc,
-    IdAsc,
 }
 
 impl Order {
-    /// For the list of all feeds; the first is the default.
-    pub(crate) const OF_ALL: &[(&str, Order)] = &[
+    /// As clients call them; the first is the default.
+    pub(crate) const NAMES: &[(&str, Order)] = &[
         ("create_dt_desc", Order::CreateDesc),
         ("create_dt_asc", Order::CreateAsc),
         ("update_dt_desc", Order::UpdateDesc),
         ("update_dt_asc", Order::UpdateAsc),
     ];
-    /// For the list of one author's feeds; the first is the default.
-    pub(crate) const OF_AUTHOR: &[(&str, Order)] = &[
-        ("id_desc", Order::IdDesc),
-        ("id_asc", Order::IdAsc),
-        ("create_dt_desc", Order::CreateDesc),
-        ("create_dt_asc", Order::CreateAsc),
-    ];
 
-    /// The value that a feed is sorted by.
+    /// What a feed is sorted by.
     pub(crate) fn value(self, feed: &Feed) -> i64 {
         match self {
             Order::CreateDesc | Order::CreateAsc => feed.create_dt.0,
             Order::UpdateDesc | Order::UpdateAsc => feed.update_dt.0,
-            Order::IdDesc | Order::IdAsc => feed.id.0,
+        }
+    }
+}
+
+/// The orders of the list of one author's feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthorOrder {
+    IdDesc,
+    IdAsc,
+    CreateDesc,
+    CreateAsc,
+}
+
+impl AuthorOrder {
+    /// As clients call them; the first is the default.
+    pub(crate) const NAMES: &[(&str, AuthorOrder)] = &[
+        ("id_desc", AuthorOrder::IdDesc),
+        ("id_asc", AuthorOrder::IdAsc),
+        ("create_dt_desc", AuthorOrder::CreateDesc),
+        ("create_dt_asc", AuthorOrder::CreateAsc),
+    ];
+
+    /// What a feed is sorted by.
+    pub(crate) fn value(self, feed: &Feed) -> i64 {
+        match self {
+            AuthorOrder::IdDesc | AuthorOrder::IdAsc => feed.id.0,
+            AuthorOrder::CreateDesc | AuthorOrder::CreateAsc => feed.create_dt.0,
         }
     }
 }

@@ -3,7 +3,7 @@
 use greenlit::{Reader, Result, Tx, args};
 
 use super::{
-    model::{Feed, FeedId, Order, Text},
+    model::{AuthorOrder, Feed, FeedId, Order, Text},
     view::FeedImages,
 };
 use crate::{
@@ -126,8 +126,8 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window) -> R
     match window.start {
         Start::Skip(skip) => {
             let sql = match order {
-                Order::CreateDesc | Order::IdDesc => BY_CREATE_DESC,
-                Order::CreateAsc | Order::IdAsc => BY_CREATE_ASC,
+                Order::CreateDesc => BY_CREATE_DESC,
+                Order::CreateAsc => BY_CREATE_ASC,
                 Order::UpdateDesc => BY_UPDATE_DESC,
                 Order::UpdateAsc => BY_UPDATE_ASC,
             };
@@ -135,8 +135,8 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window) -> R
         }
         Start::After(position) => {
             let sql = match order {
-                Order::CreateDesc | Order::IdDesc => AFTER_CREATE_DESC,
-                Order::CreateAsc | Order::IdAsc => AFTER_CREATE_ASC,
+                Order::CreateDesc => AFTER_CREATE_DESC,
+                Order::CreateAsc => AFTER_CREATE_ASC,
                 Order::UpdateDesc => AFTER_UPDATE_DESC,
                 Order::UpdateAsc => AFTER_UPDATE_ASC,
             };
@@ -146,23 +146,28 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window) -> R
 }
 
 /// A page of one author's feeds, and one feed more if there is a next page.
-pub(super) async fn page_of(r: &mut impl Reader, author: UserId, order: Order, window: Window) -> Result<Vec<Feed>> {
+pub(super) async fn page_of(
+    r: &mut impl Reader,
+    author: UserId,
+    order: AuthorOrder,
+    window: Window,
+) -> Result<Vec<Feed>> {
     match window.start {
         Start::Skip(skip) => {
             let sql = match order {
-                Order::IdDesc | Order::UpdateDesc => AUTHOR_BY_ID_DESC,
-                Order::IdAsc | Order::UpdateAsc => AUTHOR_BY_ID_ASC,
-                Order::CreateDesc => AUTHOR_BY_CREATE_DESC,
-                Order::CreateAsc => AUTHOR_BY_CREATE_ASC,
+                AuthorOrder::IdDesc => AUTHOR_BY_ID_DESC,
+                AuthorOrder::IdAsc => AUTHOR_BY_ID_ASC,
+                AuthorOrder::CreateDesc => AUTHOR_BY_CREATE_DESC,
+                AuthorOrder::CreateAsc => AUTHOR_BY_CREATE_ASC,
             };
             r.fetch(sql, args![author, window.probe(), skip]).await
         }
         Start::After(position) => {
             let sql = match order {
-                Order::IdDesc | Order::UpdateDesc => AUTHOR_AFTER_ID_DESC,
-                Order::IdAsc | Order::UpdateAsc => AUTHOR_AFTER_ID_ASC,
-                Order::CreateDesc => AUTHOR_AFTER_CREATE_DESC,
-                Order::CreateAsc => AUTHOR_AFTER_CREATE_ASC,
+                AuthorOrder::IdDesc => AUTHOR_AFTER_ID_DESC,
+                AuthorOrder::IdAsc => AUTHOR_AFTER_ID_ASC,
+                AuthorOrder::CreateDesc => AUTHOR_AFTER_CREATE_DESC,
+                AuthorOrder::CreateAsc => AUTHOR_AFTER_CREATE_ASC,
             };
             r.fetch(sql, args![author, position.value, position.id, window.probe()]).await
         }

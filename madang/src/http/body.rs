@@ -7,6 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -119,17 +121,32 @@ fn code_of(error: &axum::Error) -> Code {
     Code::BrokenBody
 }
 
-/// When the body of a request last made progress, as seen by the deadline of its handler.
-#[derive(Clone)]
-pub(super) struct Progress(Arc<Mutex<Instant>>);
+/// When a request last made progress, as seen by the deadline of its handler: a piece of its body came, or the handler
+/// says so of work that is long by nature. An extractor.
+#[derive(Clone, Debug)]
+pub struct Progress(Arc<Mutex<Instant>>);
 
 impl Progress {
+    /// The deadline counts from now on.
+    pub fn mark(&self) {
+        self.mark_at(Instant::now());
+    }
+
     pub(super) fn last(&self) -> Instant {
         *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn mark(&self, now: Instant) {
+    fn mark_at(&self, now: Instant) {
         *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = now;
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Progress {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        let progress = parts.extensions.get::<Progress>().cloned();
+        progress.ok_or_else(|| Error::internal("the layer of deadlines is missing"))
     }
 }
 
@@ -167,7 +184,7 @@ impl Metered {
     fn count(&mut self, frame: &Frame<Bytes>) -> std::result::Result<(), Abuse> {
         let now = Instant::now();
         self.waiting = None;
-        self.progress.mark(now);
+        self.progress.mark_at(now);
         self.frames += 1;
         self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
         // A body that always has another byte ready must not outrun its deadline.

@@ -21,7 +21,7 @@
 
 use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Error, Problem, Result, Step};
@@ -84,9 +84,9 @@ impl<'d> Fields<'d> {
     }
 
     /// A text exactly as it was typed, such as a password to be stored: neither trimmed nor normalised.
-    pub fn verbatim(&mut self, name: &'static str, length: RangeInclusive<usize>) -> String {
+    pub fn verbatim(&mut self, name: &'static str, length: RangeInclusive<usize>) -> Option<String> {
         let text = self.required(name).and_then(|value| self.check_string(name, value));
-        text.filter(|text| self.check_length(name, text, length)).unwrap_or_default().to_owned()
+        text.filter(|text| self.check_length(name, text, length)).map(str::to_owned)
     }
 
     /// A password or token to be compared with a stored one: any text of up to 1,024 characters.
@@ -162,11 +162,8 @@ impl<'d> Fields<'d> {
         let document = self.document;
         let found = self.sent(name);
         if found.is_none() && document.readable {
-            let input = match document.source {
-                Source::Json => echo(&Value::Object(Map::from_iter(document.entries.iter().cloned()))),
-                _ => Value::Null,
-            };
-            self.push(name, "missing", "Field required".to_owned(), input);
+            // The other fields are not repeated: the one that is missing may be among them under a wrong name.
+            self.push(name, "missing", "Field required".to_owned(), Value::Null);
         }
         found
     }
@@ -300,7 +297,7 @@ mod tests {
                 {"type": "enum", "loc": ["query", "sort_by"], "input": "id;DROP",
                  "msg": "Input should be 'create_dt_desc', 'create_dt_asc' or 'id_desc'"},
                 {"type": "string_type", "loc": ["body", "title"], "input": 7, "msg": "Input should be a valid string"},
-                {"type": "missing", "loc": ["body", "content"], "input": {"title": 7}, "msg": "Field required"},
+                {"type": "missing", "loc": ["body", "content"], "input": null, "msg": "Field required"},
                 {"type": "string_type", "loc": ["body", "password"], "input": null,
                  "msg": "Input should be a valid string"},
             ])
@@ -315,7 +312,7 @@ mod tests {
         assert_eq!(fields.text("emoji", 5..=5), "👩‍👩‍👧");
         assert_eq!(fields.text("control", 1..=9), "\u{1b}[0m");
         fields.text("nul", 0..=9);
-        assert_eq!(fields.verbatim("nfd", 2..=2), "e\u{301}");
+        assert_eq!(fields.verbatim("nfd", 2..=2).as_deref(), Some("e\u{301}"));
         assert_eq!(kinds(fields), ["value_error"]);
     }
 

@@ -37,7 +37,8 @@ pub struct Deadlines {
     pub body: Duration,
     /// Without a byte of an awaited body.
     pub body_idle: Duration,
-    /// From the head, or from the last byte of the body that was read, to the answer. The handler is dropped then.
+    /// From the head, the last byte of the body that was read, or the last [`Progress`] of the handler, to the answer. The
+    /// handler is dropped then.
     pub handler: Duration,
 }
 
@@ -165,8 +166,9 @@ async fn catch_panic(request: Request, next: Next) -> Response {
 }
 
 async fn limit_time(State(deadlines): State<Deadlines>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let (body, progress) = Metered::new(body, deadlines.body, deadlines.body_idle);
+    parts.extensions.insert(progress.clone());
     let answer = next.run(Request::from_parts(parts, Body::new(body)));
     tokio::select! {
         response = answer => response,
@@ -174,7 +176,7 @@ async fn limit_time(State(deadlines): State<Deadlines>, request: Request, next: 
     }
 }
 
-/// Ends when the body made no progress for so long. A body that is awaited fails earlier by its own deadlines.
+/// Ends when the request made no progress for so long. A body that is awaited fails earlier by its own deadlines.
 async fn standstill(progress: Progress, limit: Duration) {
     loop {
         let end = progress.last() + limit;

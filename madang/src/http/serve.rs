@@ -25,8 +25,8 @@ use super::linger::Linger;
 /// What connections may cost.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at a time. Further ones wait in the kernel's backlog until one ends, which the timeouts below
-    /// make sure of.
+    /// Connections at a time. Further ones wait in the kernel's backlog until one ends. The timeouts below end those that
+    /// ask for nothing or take nothing; a client that keeps asking keeps its connection.
     pub connections: usize,
     /// For the whole head of a request: from the accept, or from the end of the answer before it.
     pub head_time: Duration,

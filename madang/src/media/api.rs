@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::parse_name;
+use super::store::parse_name;
 use crate::{
     app::App,
     error::{Code, Error, Result},
@@ -37,7 +37,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         (status = 206, description = "The part that `Range` asks for", content_type = "image/*"),
         (status = 304, description = "Not changed: `If-None-Match` holds its tag"),
         (status = 404, description = "`not_found`", body = Problem),
-        (status = 416, description = "More than one range, or one outside of the image"),
+        (status = 416, description = "`range_not_satisfiable`: more than one range, or one outside of the image", body = Problem),
     ),
 )]
 async fn read_image(State(app): State<App>, path: PathFields, request: HeaderMap) -> Result<Response> {
@@ -60,8 +60,9 @@ async fn read_image(State(app): State<App>, path: PathFields, request: HeaderMap
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let Some((first, last)) = wanted(&request, length) else {
-        headers.insert(header::CONTENT_RANGE, value(&format!("bytes */{length}")));
-        return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+        let mut refused = Code::RangeNotSatisfiable.into_response();
+        refused.headers_mut().insert(header::CONTENT_RANGE, value(&format!("bytes */{length}")));
+        return Ok(refused);
     };
     let size = last + 1 - first;
     let status = if size < length {

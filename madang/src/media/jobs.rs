@@ -3,13 +3,15 @@
 use greenlit::{Job, Tx};
 use serde::{Deserialize, Serialize};
 
-use super::{Image, parse_name, queries, staging};
+use super::{Image, queries, staging, store::parse_name};
 use crate::app::App;
 
 /// The topic of jobs that delete objects.
 pub(crate) const DELETE: &str = "media.delete";
 /// How many expired images are swept in one transaction.
 const SWEEP: i64 = 100;
+/// How many objects one job deletes: few enough to fit into its time on a slow disk.
+const OBJECTS: usize = 10;
 
 #[derive(Serialize, Deserialize)]
 struct Objects {
@@ -17,8 +19,11 @@ struct Objects {
 }
 
 pub(super) async fn delete_objects(tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
-    let names = images.iter().map(|image| format!("{}.{}", image.image_key, image.extension)).collect();
-    tx.outbox(DELETE, &Objects { names }).await.map(drop)
+    for images in images.chunks(OBJECTS) {
+        let names = images.iter().map(|image| format!("{}.{}", image.image_key, image.extension)).collect();
+        tx.outbox(DELETE, &Objects { names }).await?;
+    }
+    Ok(())
 }
 
 /// Deletes the objects that a job names. Those that are gone already count as deleted, so it can be repeated.
@@ -31,7 +36,7 @@ pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Box<dyn std::erro
     Ok(())
 }
 
-/// Removes staged images that nobody claimed in time. A claim cannot race it: whoever comes second finds no row.
+/// Removes staged images that nobody claimed in time, some at a time; returns how many it removed. A claim cannot race it: whoever comes second finds no row.
 pub(crate) async fn sweep(app: &App) -> greenlit::Result<usize> {
     let expired = queries::expired(&mut app.db.single(), app.clock.now(), SWEEP).await?;
     if expired.is_empty() {

@@ -1,6 +1,6 @@
 //! Images: checked and re-encoded, staged before a transaction, claimed inside it, served, and deleted after it.
 //!
-//! Invariants: every stored object has a row from before it is written until a job has deleted it. A row is staged (it has
+//! Invariants: a stored object has a row from before it is written; when the row goes, a job comes that deletes it. A row is staged (it has
 //! an expiry and belongs to its owner alone) or claimed by one feed, never both. Nothing here touches the store inside a
 //! transaction: what a transaction removes is deleted by an outbox job that commits with it.
 
@@ -22,13 +22,17 @@ use crate::{
     config::{Config, ConfigError},
     error::{Code, Error},
     http::form::FileSink,
+    turns::Turns,
 };
-use picture::{DecodeBudget, Format, Refused};
+use picture::{DecodeBudget, Refused};
 use spool::{Spool, SpoolError};
 use store::{LocalStore, Store};
 
 /// The most images that a feed has.
 pub const IMAGES_PER_FEED: usize = 10;
+
+/// How many requests wait for their uploads to be checked; further ones are told to come back.
+const LINE: usize = 32;
 
 /// The path under which images are served; their addresses are made of it here alone.
 const PATH: &str = "/images";
@@ -38,6 +42,8 @@ pub struct Media {
     /// Where they are kept.
     pub store: Store,
     budget: DecodeBudget,
+    /// For the requests whose uploads are being checked.
+    turns: Turns,
     spools: PathBuf,
     base_url: String,
 }
@@ -48,7 +54,7 @@ impl Media {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(config: &Config) -> Result<Media, ConfigError> {
-        let folder = &config.media;
+        let folder = config.media.path();
         let failed = |e| ConfigError(format!("the images in {} cannot be kept: {e}", folder.display()));
         let store = Store::Local(LocalStore::open(folder).await.map_err(failed)?);
         let swept = store.sweep_leftovers().await.map_err(failed)?;
@@ -58,7 +64,8 @@ impl Media {
         Ok(Media {
             store,
             budget: DecodeBudget::new(),
-            spools: config.data.folder().to_owned(),
+            turns: Turns::per_processor(LINE),
+            spools: config.data.path().to_owned(),
             base_url: format!("{}{PATH}", config.public_url),
         })
     }
@@ -68,9 +75,14 @@ impl Media {
         format!("{}/{}.{}", self.base_url, image.image_key, image.extension)
     }
 
+    /// Where up to `limit` bytes wait outside of memory.
+    fn spool(&self, limit: u64) -> Spool {
+        Spool::new(&self.spools, limit)
+    }
+
     /// Where an upload waits until it is checked.
-    pub(crate) fn spool(&self) -> Spool {
-        Spool::new(&self.spools, picture::MAX_BYTES as u64)
+    pub(crate) fn upload(&self) -> Spool {
+        self.spool(picture::MAX_BYTES as u64)
     }
 }
 
@@ -91,11 +103,4 @@ impl From<Refused> for Error {
             Refused::Broken => Code::BrokenImage.into(),
         }
     }
-}
-
-/// The format and key that a file name of ours stands for.
-pub(crate) fn parse_name(name: &str) -> Option<(&str, Format)> {
-    let (key, extension) = name.split_once('.')?;
-    let ours = key.len() == 32 && key.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
-    ours.then_some(()).and(Format::from_extension(extension)).map(|format| (key, format))
 }

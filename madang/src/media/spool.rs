@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 /// What is collected in memory before it goes to the disk, in bytes: a chunk of the network alone is
 /// not worth the way to another thread, and a small upload needs no file.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 32 * 1024;
 
 /// Why an upload could not be spooled.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum SpoolError {
     Io(#[from] io::Error),
 }
 
-/// A part of an upload, in memory up to 256 KiB and beyond that in a temporary file without a name,
+/// A part of an upload, in memory up to 32 KiB and beyond that in a temporary file without a name,
 /// which the operating system removes even if the process is killed.
 #[derive(Debug)]
 pub struct Spool {

@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use greenlit::{Opts, Tx};
 
-use super::{Image, jobs, picture::Picture, queries, spool::Spool};
+use super::{
+    Image, jobs,
+    picture::{Format, Picture},
+    queries,
+    spool::Spool,
+};
 use crate::{
     account::UserId,
     app::App,
     error::{Code, Error, Result},
+    http::body::Progress,
     secret,
 };
 
@@ -22,25 +28,32 @@ pub(crate) struct Staged {
 }
 
 /// Checks and re-encodes uploads, then stages them: rows with an expiry first, in one transaction, then the objects.
-/// No transaction is open while objects are written.
+/// No transaction is open while objects are written, and one picture at a time is held in memory. `progress` keeps the
+/// request's deadline from ending work that goes on.
 ///
 /// Cancelled, the sweeper removes what was staged.
 ///
 /// # Errors
-/// 413, 415 and 422 for the first picture that is refused, before anything is stored; 503 if the store fails.
-pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>) -> Result<Vec<Staged>> {
-    let mut staged = Vec::new();
+/// 413, 415 and 422 for the first picture that is refused, before anything is stored; 503 if the store fails or too many
+/// wait already.
+pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progress: &Progress) -> Result<Vec<Staged>> {
     if uploads.is_empty() {
-        return Ok(staged);
+        return Ok(Vec::new());
     }
-    let mut pictures: Vec<(Image, Picture)> = Vec::new();
+    // Whole requests take turns: if their pictures did, all of them would become late together.
+    let _turn = app.media.turns.take().await?;
+    let mut pictures: Vec<(Image, Format, Spool)> = Vec::new();
     for upload in uploads {
-        let bytes = upload.into_bytes().await.map_err(|e| Error::from(Code::Unavailable).caused_by(e))?;
+        let bytes = upload.into_bytes().await.map_err(unavailable)?;
         let picture = app.media.budget.reencode(bytes).await?;
-        pictures.push((describe(&picture, pictures.len()), picture));
+        let image = describe(&picture, pictures.len());
+        let mut encoded = app.media.spool(u64::MAX);
+        encoded.write(&picture.bytes).await.map_err(unavailable)?;
+        pictures.push((image, picture.format, encoded));
+        progress.mark();
     }
     let expires = app.clock.now().after(STAGED_FOR);
-    let images: Vec<&Image> = pictures.iter().map(|(image, _)| image).collect();
+    let images: Vec<&Image> = pictures.iter().map(|(image, ..)| image).collect();
     app.db
         .tx(Opts::default(), async |tx| {
             for image in &images {
@@ -49,10 +62,12 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>) -> Resu
             Ok::<(), greenlit::Error>(())
         })
         .await?;
+    let mut staged = Vec::new();
     let mut failure = None;
-    for (image, picture) in pictures {
+    for (image, format, encoded) in pictures {
         if failure.is_none() {
-            failure = app.media.store.put(&image.image_key, picture.format, picture.bytes).await.err();
+            failure = put(app, &image, format, encoded).await.err();
+            progress.mark();
         }
         staged.push(Staged { image });
     }
@@ -60,9 +75,18 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>) -> Resu
         None => Ok(staged),
         Some(e) => {
             discard(app, staged).await;
-            Err(Error::from(Code::Unavailable).caused_by(e))
+            Err(e)
         }
     }
+}
+
+async fn put(app: &App, image: &Image, format: Format, encoded: Spool) -> Result<()> {
+    let bytes = encoded.into_bytes().await.map_err(unavailable)?;
+    app.media.store.put(&image.image_key, format, bytes).await.map_err(unavailable)
+}
+
+fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::from(Code::Unavailable).caused_by(cause)
 }
 
 /// The row of a picture that stands so far behind the first of its request.

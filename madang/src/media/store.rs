@@ -81,3 +81,32 @@ impl Store {
         }
     }
 }
+
+/// The length of a key, in hexadecimal digits.
+const KEY_LENGTH: usize = 32;
+
+fn is_key(key: &str) -> bool {
+    key.len() == KEY_LENGTH && key.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The key and format that the name of an object stands for, if it is one of ours.
+pub(crate) fn parse_name(name: &str) -> Option<(&str, Format)> {
+    let (key, extension) = name.split_once('.')?;
+    let format = Format::from_extension(extension)?;
+    is_key(key).then_some((key, format))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_know_their_extensions() {
+        for format in [Format::Jpeg, Format::Png, Format::Webp] {
+            assert_eq!(Format::from_extension(format.extension()), Some(format));
+        }
+        for other in ["", "JPG", "jpeg", "gif", ".png", "png/../x"] {
+            assert_eq!(Format::from_extension(other), None);
+        }
+    }
+}

@@ -104,6 +104,15 @@ on_each_database! {
           "code": "invalid_input",
           "detail": [
             {
+              "input": "minsu",
+              "loc": [
+                "body",
+                "email"
+              ],
+              "msg": "Value error, Invalid Email Format",
+              "type": "value_error"
+            },
+            {
               "input": null,
               "loc": [
                 "body",
@@ -113,25 +122,13 @@ on_each_database! {
               "type": "string_too_short"
             },
             {
-              "input": {
-                "age": 7,
-                "email": "minsu"
-              },
+              "input": null,
               "loc": [
                 "body",
                 "nickname"
               ],
               "msg": "Field required",
               "type": "missing"
-            },
-            {
-              "input": "minsu",
-              "loc": [
-                "body",
-                "email"
-              ],
-              "msg": "Value error, Invalid Email Format",
-              "type": "value_error"
             }
           ],
           "request_id": "[request_id]"

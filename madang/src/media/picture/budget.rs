@@ -19,8 +19,7 @@ pub struct DecodeBudget {
 impl DecodeBudget {
     /// A budget of [`MAX_PIXELS`].
     pub fn new() -> Self {
-        let megapixels = MAX_PIXELS.div_ceil(1_000_000) as usize;
-        Self { megapixels: Arc::new(Semaphore::new(megapixels)) }
+        Self { megapixels: Arc::new(Semaphore::new(BUDGET as usize)) }
     }
 
     /// [`reencode`](super::reencode()) on a blocking thread, within the budget.
@@ -125,5 +124,14 @@ mod tests {
         let panicked: Result<(), _> = budget.spend(header(40), || panic!("decoder")).await;
         assert_eq!(panicked, Err(Refused::Broken));
         assert_eq!(budget.spend(header(40), || Ok(())).await, Ok(()));
+    }
+
+    #[test]
+    fn megapixels_are_rounded_up() {
+        let header = |width, height| Header { format: Format::Png, width, height };
+        assert_eq!(header(1, 1).megapixels(), 1);
+        assert_eq!(header(1_000, 1_000).megapixels(), 1);
+        assert_eq!(header(1_000, 1_001).megapixels(), 2);
+        assert_eq!(header(8_000, 5_000).megapixels(), 40);
     }
 }

@@ -376,25 +376,6 @@ fn a_profile_that_does_not_fit_is_ignored() {
     }
 }
 
-#[test]
-fn formats_know_their_extensions() {
-    for format in [Format::Jpeg, Format::Png, Format::Webp] {
-        assert_eq!(Format::from_extension(format.extension()), Some(format));
-    }
-    for other in ["", "JPG", "jpeg", "gif", ".png", "png/../x"] {
-        assert_eq!(Format::from_extension(other), None);
-    }
-}
-
-#[test]
-fn megapixels_are_rounded_up() {
-    let header = |width, height| Header { format: Format::Png, width, height };
-    assert_eq!(header(1, 1).megapixels(), 1);
-    assert_eq!(header(1_000, 1_000).megapixels(), 1);
-    assert_eq!(header(1_000, 1_001).megapixels(), 2);
-    assert_eq!(header(8_000, 5_000).megapixels(), 40);
-}
-
 #[tokio::test]
 async fn the_budget_lets_everyone_through() {
     let budget = DecodeBudget::new();

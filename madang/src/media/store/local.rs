@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use super::{is_key, parse_name};
 use crate::media::picture::Format;
 
 /// What names of unfinished files start with; no key does.
 const TEMPORARY: &str = ".tmp-";
-
-/// The length of a key: 16 random bytes in hexadecimal.
-const KEY_LENGTH: usize = 32;
 
 /// A folder with 256 sub-folders named by the first two characters of the keys in them. Clones are
 /// the same store. All methods do their work on a blocking thread.
@@ -119,7 +117,7 @@ impl LocalStore {
         blocking(move || {
             let mut objects = Vec::new();
             for_each_file(&folder, |_, name| {
-                objects.extend(parse_name(name));
+                objects.extend(parse_name(name).map(|(key, format)| (key.to_owned(), format)));
                 Ok(())
             })?;
             Ok(objects)
@@ -151,16 +149,6 @@ impl LocalStore {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     spawn_blocking(work).await.map_err(io::Error::other)?
-}
-
-fn is_key(key: &str) -> bool {
-    key.len() == KEY_LENGTH && key.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn parse_name(name: &str) -> Option<(String, Format)> {
-    let (key, extension) = name.split_once('.')?;
-    let format = Format::from_extension(extension)?;
-    is_key(key).then(|| (key.to_owned(), format))
 }
 
 fn shards(folder: &Path) -> impl Iterator<Item = PathBuf> {

@@ -60,10 +60,9 @@ on_each_database! {
             let bad = [("content-type", multipart), ("authorization", "Bearer x.y.z")];
             anyone.request(method, path, &bad, untouched()).await.refused(401, "invalid_token");
         }
-        // Then 422 of the path, which needs no body either.
-        let typed = [("content-type", multipart)];
-        let path = minsu.request(Method::PATCH, "/api/feed/update/abc", &typed, untouched()).await;
-        assert_eq!(path.problems(), ["path.feed_id: int_parsing"]);
+        // Then 422, of the path and the body together.
+        let both = minsu.urlencoded(Method::PATCH, "/api/feed/update/abc", "title=t").await;
+        assert_eq!(both.problems(), ["path.feed_id: int_parsing", "body.content: missing"]);
         assert_eq!(minsu.delete("/api/feed/delete/abc").await.problems(), ["path.feed_id: int_parsing"]);
         // Then of the body, whether the feed is there and whose it is or not.
         for (client, id) in [(&minsu, 1), (&minsu, 7), (&jiwoo, 1)] {

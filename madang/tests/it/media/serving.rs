@@ -104,7 +104,8 @@ async fn u15_one_range_is_served_and_many_are_not() {
         "bytes=-",
     ] {
         let answer = ask(range).await;
-        assert_eq!((answer.status.as_u16(), answer.body.len()), (416, 0), "{}", &range[..range.len().min(40)]);
+        answer.refused(416, "range_not_satisfiable");
+        assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("content-range"), format!("bytes */{length}"));
     }
     assert_eq!(ask("lines=0-9").await.body, whole, "a unit that nobody knows is ignored");
