@@ -1,8 +1,8 @@
 //! Images: checked and re-encoded, staged before a transaction, claimed inside it, served, and deleted after it.
 //!
-//! Invariants: a stored object has a row from before it is written; when the row goes, a job comes that deletes it. A row is staged (it has
-//! an expiry and belongs to its owner alone) or claimed by one feed, never both. Nothing here touches the store inside a
-//! transaction: what a transaction removes is deleted by an outbox job that commits with it.
+//! Invariants: a stored object has a row from before it is written; when the row goes, a job comes that deletes it. A row is
+//! staged (it has an expiry and belongs to its owner alone) or claimed by one feed, never both. Nothing here touches the store
+//! inside a transaction: what a transaction removes is deleted by an outbox job that commits with it.
 
 mod api;
 pub(crate) mod jobs;
