@@ -33,7 +33,8 @@ pub enum Value {
 /// A list as one argument: its values stand where the statement says `?*`.
 ///
 /// The number of placeholders is rounded up to a power of two, by repeating the last value, so that lists of many lengths
-/// share few prepared statements. An empty list matches nothing, behind `in` and behind `not in`. The databases take some 30,000 values at most.
+/// share few prepared statements. An empty list matches nothing, behind `in` and behind `not in`. The databases
+/// take some 30,000 values at most.
 ///
 /// ```
 /// # async fn f(tx: &mut greenlit::Tx, keys: &[String]) -> greenlit::Result<()> {

@@ -241,4 +241,13 @@ mod tests {
         assert_eq!(error.to_string(), "internal");
         assert!(std::error::Error::source(&error).is_some());
     }
+
+    #[test]
+    fn f09_an_unknown_outcome_does_not_invite_to_repeat() {
+        let unknown = Error::from(greenlit::Error::CommitUnknown);
+        assert_eq!((unknown.code(), unknown.retry_after_seconds()), (Code::OutcomeUnknown, None));
+        let busy = Error::from(greenlit::Error::Deadline);
+        assert_eq!((busy.code(), busy.retry_after_seconds()), (Code::Unavailable, Some(RETRY_AFTER)));
+        assert_eq!(Error::from(greenlit::Error::Nested).code(), Code::Internal);
+    }
 }

@@ -36,7 +36,8 @@ pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Box<dyn std::erro
     Ok(())
 }
 
-/// Removes staged images that nobody claimed in time, some at a time; returns how many it removed. A claim cannot race it: whoever comes second finds no row.
+/// Removes staged images that nobody claimed in time, some at a time; returns how many it removed. A claim cannot race
+/// it: whoever comes second finds no row.
 pub(crate) async fn sweep(app: &App) -> greenlit::Result<usize> {
     let expired = queries::expired(&mut app.db.single(), app.clock.now(), SWEEP).await?;
     if expired.is_empty() {
