@@ -19,7 +19,7 @@ const HANDLER: Duration = Duration::from_secs(4);
 const REST: Duration = Duration::from_secs(1);
 /// How often staged images are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// Pauses double from here to there; with them the last attempt is about four hours after the first.
+/// Pauses double from here to there; with them the last attempt is two to four hours after the first.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// A job that has failed so often is parked.

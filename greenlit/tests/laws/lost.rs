@@ -1,6 +1,6 @@
 //! Laws 26 and 30: connections that are lost, before COMMIT and in it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use greenlit::{Db, Error, Opts, Result, args};
 
@@ -12,6 +12,7 @@ use crate::{
 laws_on! { postgres:
     law_26_a_lost_commit_is_resolved_by_its_key,
     law_26_a_lost_commit_without_a_key_is_unknown,
+    law_26_a_silent_commit_is_given_up_and_resolved,
     law_30_a_connection_lost_before_commit_is_replaced,
     law_30_a_restarted_server_fails_no_session,
 }
@@ -51,6 +52,16 @@ async fn law_26_a_lost_commit_without_a_key_is_unknown(t: Arc<TestDb>) -> Result
     let (result, runs, rows) = lose_commit(&t, Wire::LoseCommit, Opts::default()).await?;
     assert!(matches!(result, Err(Error::CommitUnknown)), "{result:?}");
     assert_eq!((runs, rows), (1, 0));
+    Ok(())
+}
+
+async fn law_26_a_silent_commit_is_given_up_and_resolved(t: Arc<TestDb>) -> Result<()> {
+    // A pool of one: the silent connection must be gone before its key can be asked for.
+    let asked = lose_commit(&t, Wire::SilentAfterCommit, Opts::default().once("a"));
+    let (result, runs, rows) = tokio::time::timeout(Duration::from_secs(60), asked).await.expect("it ends")?;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!((runs, rows), (1, 1), "it had been committed");
+    t.assert_nothing_open().await;
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Wire {
     ByteByByte,
     /// Passes the next COMMIT on, swallows its answer and breaks the connection; then plain.
     LoseAnswerOfCommit,
+    /// Passes the next COMMIT on and is silent from then on, without an end; other connections are plain.
+    SilentAfterCommit,
     /// Swallows the next COMMIT and breaks the connection; then plain.
     LoseCommit,
 }
@@ -93,6 +95,10 @@ async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8, current: 
                     return Ok(());
                 }
                 server.write_all(question).await?;
+                if lose(Wire::SilentAfterCommit) {
+                    while client.read(&mut answer).await? > 0 {}
+                    return Ok(());
+                }
                 if lose(Wire::LoseAnswerOfCommit) {
                     let _swallowed = server.read(&mut answer).await?;
                     return Ok(());

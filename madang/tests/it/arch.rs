@@ -11,7 +11,7 @@ use crate::support::on_each_database;
 /// Features from left to right: one may use those before it, and none after it.
 const FEATURES: [&str; 4] = ["account", "media", "feed", "mypage"];
 /// What features stand on. It knows none of them, except where joining them is its very purpose.
-const FLOOR: [&str; 8] = ["clock", "config", "error", "http", "migration", "paging", "secret", "openapi"];
+const FLOOR: [&str; 9] = ["clock", "config", "error", "http", "migration", "openapi", "paging", "secret", "turns"];
 
 fn sources() -> BTreeMap<PathBuf, String> {
     fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
