@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use tokio::time::{Instant, timeout_at};
@@ -63,6 +64,9 @@ pub struct Stats {
     pub rolled_back: u64,
     /// Warnings of the server, such as "there is already a transaction in progress".
     pub warnings: u64,
+    /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
+    /// budget compares.
+    pub statements: u64,
 }
 
 impl Db {
@@ -101,6 +105,7 @@ impl Db {
             cancelled: counters.cancelled.load(Relaxed),
             rolled_back: counters.rolled_back.load(Relaxed),
             warnings: counters.warnings.load(Relaxed),
+            statements: counters.statements.load(Relaxed),
         }
     }
 
@@ -217,6 +222,15 @@ impl Db {
     pub async fn outcome(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let row = self.fetch_optional::<(Option<Vec<u8>>,)>(crate::once::OUTCOME, crate::args![key]).await?;
         Ok(row.map(|(outcome,)| outcome.unwrap_or_default()))
+    }
+
+    /// Forgets the commit keys that were taken longer ago than `age`, with their outcomes: from then on they are as good
+    /// as never used. `age` must be longer than anybody repeats a transaction. Returns how many there were.
+    ///
+    /// # Errors
+    /// As [`tx`](Db::tx).
+    pub async fn forget_outcomes(&self, age: Duration) -> Result<u64> {
+        crate::once::forget(self, age).await
     }
 
     /// Parses and plans a statement without running it, so that a test can do it with all of an application's.

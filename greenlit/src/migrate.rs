@@ -46,10 +46,11 @@ pub struct Migrated {
 }
 
 /// greenlit's own tables.
-const OWN: &[Migration] = &[Migration {
-    version: 1,
-    name: "outbox and commit keys",
-    sql: "
+const OWN: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "outbox and commit keys",
+        sql: "
         create table greenlit_outbox (
             id {id},
             topic {key 64} not null,
@@ -65,7 +66,16 @@ const OWN: &[Migration] = &[Migration {
         );
         create unique index uq_greenlit_commit_keys__commit_key on greenlit_commit_keys (commit_key);
     ",
-}];
+    },
+    Migration {
+        version: 2,
+        name: "age of commit keys",
+        sql: "
+        alter table greenlit_commit_keys add column taken {int} not null default 0;
+        create index ix_greenlit_commit_keys__taken on greenlit_commit_keys (taken);
+    ",
+    },
+];
 
 const HISTORY: &str = "create table if not exists greenlit_migrations (
     history {key 64} not null, version {int} not null, name {text} not null, script {text} not null,

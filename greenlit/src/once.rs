@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use crate::{
-    Class, Db, Dialect, Error, Result, args,
+    Class, Db, Dialect, Error, Opts, Result, Tx, args,
     driver::{Access, Begin, Conn},
+    outbox::{micros, now},
     session::Session,
 };
 
-pub(crate) const TAKE: &str = "insert into greenlit_commit_keys (commit_key) values (?)";
 pub(crate) const OUTCOME: &str = "select outcome from greenlit_commit_keys where commit_key = ?";
 pub(crate) const STORE: &str = "update greenlit_commit_keys set outcome = ? where commit_key = ?";
+
+/// The statement that takes a key.
+fn take_sql(dialect: Dialect) -> String {
+    format!("insert into greenlit_commit_keys (commit_key, taken) values (?, {})", now(dialect))
+}
 
 /// How long a key that another transaction holds is waited for, in PostgreSQL's words.
 const WAIT: &str = "set local lock_timeout = '2s'";
@@ -36,7 +41,8 @@ pub(crate) async fn take(session: &mut Session, key: &str) -> Result<()> {
         session.statement(async |conn| conn.script(WAIT.to_owned()).await).await?;
     }
     // The session learns the meaning, not the database's error: neither is a reason to run the transaction again.
-    let take = async |conn: &mut Conn| match conn.run(TAKE, args![key]).await {
+    let sql = take_sql(session.db().dialect());
+    let take = async |conn: &mut Conn| match conn.run(&sql, args![key]).await {
         Err(e) if matches!(e.class(), Class::Unique(_)) => Err(Error::AlreadyDone),
         Err(Error::Database(e)) if e.code.as_deref() == Some("55P03") => Err(Error::InFlight),
         taken => taken,
@@ -75,10 +81,16 @@ async fn ask(db: &Db, key: &str) -> Result<()> {
         let mut conn = db.acquire(Access::Write).await?;
         let begin = Begin { access: Access::Write, serializable: false };
         conn.begin(begin).await?;
-        let asked = conn.run(TAKE, args![key]).await;
+        let asked = conn.run(&take_sql(db.dialect()), args![key]).await;
         conn.rollback().await?;
         asked.map(drop)
     };
     let asked = tokio::time::timeout(Duration::from_secs(5), work).await;
     asked.unwrap_or(Err(Error::Deadline))
+}
+
+/// Forgets the keys that were taken longer ago than `age`.
+pub(crate) async fn forget(db: &Db, age: Duration) -> Result<u64> {
+    let sql = format!("delete from greenlit_commit_keys where taken < {} - ?", now(db.dialect()));
+    db.tx(Opts::default(), async move |tx: &mut Tx| tx.exec(&sql, args![micros(age)]).await).await
 }

@@ -186,7 +186,7 @@ fn skip_locked(dialect: Dialect) -> &'static str {
     }
 }
 
-fn micros(duration: Duration) -> i64 {
+pub(crate) fn micros(duration: Duration) -> i64 {
     // Millennia are long enough, and leave room for adding the present.
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX).min(i64::MAX / 4)
 }

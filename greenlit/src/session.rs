@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Class, Db, Doom, Error, Opts, Result, Value,
-    driver::{Access, Begin, Conn, Savepoint},
+    driver::{Access, Begin, Conn, Counters, Savepoint},
     once,
     row::Answer,
     sql,
@@ -124,6 +124,7 @@ impl Session {
             return Err(Error::Refused(word));
         }
         self.statements += 1;
+        Counters::add(&self.db.pool.counters().statements);
         if self.statements > self.opts.budget {
             self.doom(Doom::BudgetPassed);
             let limit = self.opts.budget;

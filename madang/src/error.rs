@@ -47,9 +47,13 @@ codes! {
     NicknameAlreadyRegistered 400 "nickname_already_registered" "Nickname Already Registered";
     PermissionDenied          403 "permission_denied"           "Permission Denied";
 
-    // Feeds. Reading a feed spells its 404 differently from every other route; clients compare the text.
+    // Feeds, comments, likes, follows. Reading a feed spells its 404 differently from every other route; clients compare the text.
     FeedNotFound              404 "feed_not_found"              "Feed Not Found";
     FeedNotFoundOnRead        404 "feed_not_found"              "Feed not found";
+    CommentNotFound           404 "comment_not_found"           "Comment Not Found";
+    UserNotFound              404 "user_not_found"              "User not found";
+    LikeTargetMissing         400 "like_target_missing"         "Either feed_id or comment_id must be provided.";
+    OwnFollow                 400 "own_follow"                  "You cannot follow yourself";
     UserCriterionMissing      400 "user_criterion_missing"      "Either user_id, nickname, or email must be provided";
 
     // Images
@@ -69,6 +73,9 @@ codes! {
     RequestTimeout            408 "request_timeout"             "Request Timeout";
     NotFound                  404 "not_found"                   "Not Found";
     MethodNotAllowed          405 "method_not_allowed"          "Method Not Allowed";
+    RequestInProgress         409 "request_in_progress"         "Request In Progress";
+    AlreadyDone               409 "already_done"                "Already Done";
+    IdempotencyKeyReused      422 "idempotency_key_reused"      "Idempotency Key Reused";
     OutcomeUnknown            503 "outcome_unknown"             "The Outcome Is Unknown";
     Unavailable               503 "unavailable"                 "Service Unavailable";
     Internal                  500 "internal"                    "Internal Server Error";
@@ -165,6 +172,9 @@ impl From<greenlit::Error> for Error {
             Some((_, code)) => *code,
             // No word of trying again: it may have been done.
             None if matches!(error, greenlit::Error::CommitUnknown) => Code::OutcomeUnknown,
+            // The first copy of a request with the same idempotency key has this place.
+            None if matches!(error, greenlit::Error::AlreadyDone) => Code::AlreadyDone,
+            None if matches!(error, greenlit::Error::InFlight) => Code::RequestInProgress,
             None if error.is_transient() => Code::Unavailable,
             None => Code::Internal,
         };

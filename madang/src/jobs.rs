@@ -8,7 +8,7 @@ use std::{hash::BuildHasher, time::Duration};
 use greenlit::Job;
 use tokio::sync::watch;
 
-use crate::{app::App, media};
+use crate::{app::App, idempotency, media, totals};
 
 /// How long a claimed job is this worker's. Short, since a job whose worker was killed waits for the lease to end: removed
 /// images shall be gone within ten seconds all the same.
@@ -17,7 +17,7 @@ const LEASE: Duration = Duration::from_secs(8);
 const HANDLER: Duration = Duration::from_secs(4);
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
 const REST: Duration = Duration::from_secs(1);
-/// How often staged images are swept.
+/// How often what expired is swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Pauses double from here to there; with them the last attempt is two to four hours after the first.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut sweep_at = tokio::time::Instant::now();
     while !*stop.borrow() {
         if tokio::time::Instant::now() >= sweep_at {
-            let swept = media::jobs::sweep(&app).await;
+            let swept = sweep(&app).await;
             // Where some were found there may be more.
             let pause = if matches!(swept, Ok(some) if some > 0) { REST } else { SWEEP_EVERY };
             sweep_at = tokio::time::Instant::now() + pause;
@@ -61,12 +61,18 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Removes what expired and folds what grew, some at a time. Returns how much there was.
+async fn sweep(app: &App) -> greenlit::Result<usize> {
+    idempotency::sweep(app).await?;
+    Ok(media::jobs::sweep(app).await? + totals::fold(app).await?)
+}
+
 /// Sweeps and works until nothing is due, for tests and maintenance. Returns how many jobs were run.
 ///
 /// # Errors
 /// What the database says.
 pub async fn run_all(app: &App) -> greenlit::Result<usize> {
-    while media::jobs::sweep(app).await? > 0 {}
+    while sweep(app).await? > 0 {}
     let mut total = 0;
     loop {
         match work(app).await? {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::{Json, Router, http::header, response::Redirect, routing::get};
+use serde::Serialize;
 use utoipa::{
     Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
@@ -21,6 +22,13 @@ const DOCUMENT: &str = "/openapi.json";
 /// The documentation's own pages run scripts and styles of this server alone.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; frame-ancestors 'none'";
+
+/// What was done, where there is nothing else to tell.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Message {
+    #[schema(example = "Feed Deleted")]
+    pub(crate) message: &'static str,
+}
 
 /// An error. `code` is stable; `detail` is for people.
 #[derive(ToSchema)]

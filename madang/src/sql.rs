@@ -14,7 +14,11 @@ macro_rules! statements {
 
 /// Every statement of the board with its name, for the test that prepares them on each database.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let features =
-        [crate::account::queries::STATEMENTS, crate::feed::queries::STATEMENTS, crate::media::queries::STATEMENTS];
+    let features = [
+        crate::account::queries::STATEMENTS,
+        crate::feed::queries::STATEMENTS,
+        crate::media::queries::STATEMENTS,
+        crate::totals::STATEMENTS,
+    ];
     features.into_iter().flatten().copied()
 }

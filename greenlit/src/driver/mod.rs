@@ -63,6 +63,7 @@ pub(crate) struct Counters {
     pub(crate) cancelled: AtomicU64,
     pub(crate) rolled_back: AtomicU64,
     pub(crate) warnings: AtomicU64,
+    pub(crate) statements: AtomicU64,
 }
 
 impl Counters {

@@ -122,6 +122,11 @@ async fn law_39_a_commit_key_works_once(t: Arc<TestDb>) -> Result<()> {
     });
     assert!(matches!(swallowed.await, Err(Error::RolledBack(_))));
     assert_eq!(next_borrower(&db).await, (0, 0));
+    // Old keys are forgotten, and can be used again.
+    assert_eq!(db.forget_outcomes(Duration::from_secs(3_600)).await?, 0);
+    assert_eq!(db.forget_outcomes(Duration::ZERO).await?, 2);
+    assert_eq!(db.outcome("key").await?, None);
+    db.tx(Opts::default().once("key"), work.clone()).await?;
     let keyless = db.tx(Opts::default(), async |tx| tx.outcome(b"answer").await).await;
     assert!(matches!(keyless, Err(Error::Refused(_))), "{keyless:?}");
     t.assert_nothing_open().await;

@@ -1,7 +1,7 @@
 //! Who asks: extractors that stand in a handler's signature.
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header, request::Parts},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::{Code, Error, Result},
+    http::json::JsonBody,
 };
 
 /// The authenticated user who makes the request. One statement looks whether he is still there and his token still good.
@@ -28,6 +29,8 @@ pub struct Actor {
     pub email: Email,
     /// His nickname.
     pub nickname: Nickname,
+    /// Whether he may delete what others wrote, and suspend them.
+    pub is_admin: bool,
     /// When he signed up.
     pub create_dt: Timestamp,
 }
@@ -48,7 +51,8 @@ impl FromRequestParts<App> for Actor {
 
 impl From<User> for Actor {
     fn from(user: User) -> Actor {
-        Actor { id: user.id, email: user.email, nickname: user.nickname, create_dt: user.create_dt }
+        let User { id, email, nickname, is_admin, create_dt, .. } = user;
+        Actor { id, email, nickname, is_admin, create_dt }
     }
 }
 
@@ -65,6 +69,16 @@ impl MaybeActor {
     pub fn is(&self, user: UserId) -> bool {
         self.0.as_ref().is_some_and(|actor| actor.id == user)
     }
+
+    /// His id for a statement; that of nobody if he is anonymous.
+    pub fn id(&self) -> UserId {
+        self.0.as_ref().map_or(UserId(0), |actor| actor.id)
+    }
+
+    /// Whether he may see this user's address: it is his own, or he is an administrator.
+    pub fn sees_email_of(&self, user: UserId) -> bool {
+        self.0.as_ref().is_some_and(|actor| actor.id == user || actor.is_admin)
+    }
 }
 
 impl FromRequestParts<App> for MaybeActor {
@@ -76,6 +90,29 @@ impl FromRequestParts<App> for MaybeActor {
             Err(e) if e.code().status().is_server_error() => Err(e),
             Err(_) => Ok(MaybeActor(None)),
         }
+    }
+}
+
+/// The authenticated user who makes the request, and its JSON body, whose syntax is judged first.
+///
+/// # Rejections
+/// Those of [`JsonBody`], then those of [`Actor`].
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// Who asks.
+    pub actor: Actor,
+    /// What he sent; its fields are yet to be judged.
+    pub body: JsonBody,
+}
+
+impl FromRequest<App> for Signed {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
+        let (mut parts, body) = request.into_parts();
+        let body = JsonBody::from_request(Request::from_parts(parts.clone(), body), app).await?;
+        let actor = Actor::from_request_parts(&mut parts, app).await?;
+        Ok(Signed { actor, body })
     }
 }
 

@@ -10,9 +10,9 @@ mod password;
 pub(crate) mod queries;
 mod token;
 
-pub use actor::{Actor, MaybeActor};
+pub use actor::{Actor, MaybeActor, Signed};
 pub(crate) use api::api;
 pub use model::{Email, Nickname, UserId};
 pub use password::Passwords;
-pub(crate) use queries::id_by_nickname;
+pub(crate) use queries::{count_feeds, id_by_nickname};
 pub use token::Tokens;

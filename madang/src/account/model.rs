@@ -169,6 +169,7 @@ pub(crate) struct User {
     pub(crate) email: Email,
     pub(crate) nickname: Nickname,
     pub(crate) token_epoch: i64,
+    pub(crate) is_admin: bool,
     pub(crate) create_dt: Timestamp,
 }
 

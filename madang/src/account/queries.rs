@@ -9,9 +9,13 @@ use super::{
 use crate::clock::Timestamp;
 
 crate::statements! {
-    BY_ID = "select id, email, nickname, token_epoch, create_dt from users where id = ?";
-    BY_EMAIL = "select id, email, nickname, token_epoch, create_dt, password_hash from users where email_key = ?";
+    // Who is suspended or erased is nobody.
+    BY_ID = "select id, email, nickname, token_epoch, is_admin, create_dt from users \
+             where id = ? and suspended_dt is null and erased_dt is null";
+    BY_EMAIL = "select id, email, nickname, token_epoch, is_admin, create_dt, password_hash from users \
+                where email_key = ? and suspended_dt is null and erased_dt is null";
     ID_BY_NICKNAME = "select id from users where nickname_key = ?";
+    COUNT_FEEDS = "update users set feed_count = feed_count + ? where id = ?";
     INSERT = "insert into users (email, email_key, nickname, nickname_key, password_hash, token_epoch, create_dt) \
               values (?, ?, ?, ?, ?, 1, ?)";
 }
@@ -35,6 +39,11 @@ pub(crate) async fn by_email(r: &mut impl Reader, email: &Email) -> Result<Optio
 pub(crate) async fn id_by_nickname(r: &mut impl Reader, nickname: &Nickname) -> Result<Option<UserId>> {
     let row: Option<(UserId,)> = r.fetch_optional(ID_BY_NICKNAME, args![nickname.key()]).await?;
     Ok(row.map(|(id,)| id))
+}
+
+/// Counts feeds that this transaction inserts for the user, or deletes.
+pub(crate) async fn count_feeds(tx: &mut Tx, user: UserId, delta: i64) -> Result<()> {
+    tx.exec(COUNT_FEEDS, args![delta, user]).await.map(drop)
 }
 
 pub(crate) async fn insert(

@@ -1,15 +1,14 @@
 //! The feeds' routes.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use greenlit::{Opts, Read};
-use serde::Serialize;
+use greenlit::{Opts, Read, Tx};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{AuthorOrder, Change, Feed, FeedId, Order, Text},
     queries, service,
-    view::{AuthorFeedPage, FeedImages, FeedPage, FeedView, join},
+    view::{AuthorFeedPage, FeedPage, FeedView, join},
 };
 use crate::{
     account::{self, Actor, Email, MaybeActor, Nickname, UserId},
@@ -20,8 +19,9 @@ use crate::{
         form::{Form, FormLimits, read_form},
         query::{PathFields, QueryFields},
     },
+    idempotency::{IdempotencyKey, Write, Written},
     media::{self, spool::Spool},
-    openapi::{FormProblem, Problem, Problems},
+    openapi::{FormProblem, Message, Problem, Problems},
     paging::{Pagination, Position, Window},
 };
 
@@ -67,16 +67,25 @@ struct NewFeed {
 async fn create_feed(
     State(app): State<App>,
     actor: Actor,
+    key: IdempotencyKey,
     headers: HeaderMap,
     progress: Progress,
     body: Body,
-) -> Result<Json<FeedView>> {
+) -> Result<Written> {
     let form = read_feed_form(&app, &headers, body, "images").await?;
     let text = Text::parse(&form.document)?;
+    let write = write_of(key, &actor, &form)?;
+    if let Some(done) = write.replay(&app).await? {
+        return Ok(done);
+    }
     let staged = media::stage(&app, actor.id, uploads(form), &progress).await?;
-    let created =
-        app.db.tx(Opts::default(), async |tx| service::create(&app, tx, actor.id, &text, &staged).await).await;
-    answer(&app, actor, created, staged).await
+    let viewer = MaybeActor(Some(actor.clone()));
+    let create = async |tx: &mut Tx| {
+        let feed = service::create(&app, tx, &actor, &text, &staged).await?;
+        Ok(FeedView::new(&app, &viewer, feed))
+    };
+    let written = write.run(&app, create).await;
+    unless_written(&app, written, staged).await
 }
 
 /// Read a feed
@@ -91,7 +100,7 @@ async fn create_feed(
 )]
 async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor) -> Result<Json<FeedView>> {
     let id = feed_id(&path)?;
-    let found = queries::by_id(&mut app.db.single(), id).await?.ok_or(Code::FeedNotFoundOnRead)?;
+    let found = queries::by_id(&mut app.db.single(), id, viewer.id()).await?.ok_or(Code::FeedNotFoundOnRead)?;
     Ok(Json(FeedView::new(&app, &viewer, found)))
 }
 
@@ -116,10 +125,9 @@ async fn list_feeds(State(app): State<App>, query: QueryFields, viewer: MaybeAct
     let window = Window::parse(&mut fields, &list);
     let window = fields.finish(window)?;
     let page = async |r: &mut Read| {
-        let mut feeds = queries::page(r, order, window).await?;
+        let mut feeds = queries::page(r, order, window, viewer.id()).await?;
         let next = next_cursor(&mut feeds, window, &list, |feed| order.value(feed));
-        let images = media::of_feeds(r, &ids(&feeds)).await?;
-        let total = queries::count(r, None).await?;
+        let (total, images) = queries::total_and_images(r, &feeds).await?;
         Ok::<_, greenlit::Error>((join(feeds, images), next, total))
     };
     let (feeds, next, total) = app.db.read(Opts::default(), page).await?;
@@ -168,10 +176,9 @@ async fn list_feeds_by_user(
     }
     let page = async |r: &mut Read| {
         let Some(author) = criterion.find(r, &viewer).await? else { return Ok((Vec::new(), None, 0)) };
-        let mut feeds = queries::page_of(r, author, order, window).await?;
+        let mut feeds = queries::page_of(r, author, order, window, viewer.id()).await?;
         let next = next_cursor(&mut feeds, window, &list, |feed| order.value(feed));
-        let images = media::of_feeds(r, &ids(&feeds)).await?;
-        let total = queries::count(r, Some(author)).await?;
+        let (total, images) = queries::count_and_images(r, author, &feeds).await?;
         Ok::<_, greenlit::Error>((join(feeds, images), next, total))
     };
     let (feeds, next_cursor, total_count) = app.db.read(Opts::default(), page).await?;
@@ -217,13 +224,18 @@ struct ChangedFeed {
 async fn update_feed(
     State(app): State<App>,
     actor: Actor,
+    key: IdempotencyKey,
     path: PathFields,
     headers: HeaderMap,
     progress: Progress,
     body: Body,
-) -> Result<Json<FeedView>> {
+) -> Result<Written> {
     let form = read_feed_form(&app, &headers, body, "new_images").await?;
     let (id, change) = Change::parse(&path.0, &form.document)?;
+    let write = write_of(key, &actor, &form)?;
+    if let Some(done) = write.replay(&app).await? {
+        return Ok(done);
+    }
     // Before pictures are decoded and stored; the transaction looks again.
     let before = service::owned(&mut app.db.single(), actor.id, id).await?;
     let (_, kept) = service::split(&app, before.images, &change.targets)?;
@@ -231,15 +243,13 @@ async fn update_feed(
         return Err(Code::TooManyImages.into());
     }
     let staged = media::stage(&app, actor.id, uploads(form), &progress).await?;
-    let updated =
-        app.db.tx(Opts::default(), async |tx| service::update(&app, tx, actor.id, id, &change, &staged).await).await;
-    answer(&app, actor, updated, staged).await
-}
-
-#[derive(Serialize, ToSchema)]
-struct Message {
-    #[schema(example = "Feed Deleted")]
-    message: &'static str,
+    let viewer = MaybeActor(Some(actor.clone()));
+    let update = async |tx: &mut Tx| {
+        let feed = service::update(&app, tx, actor.id, id, &change, &staged).await?;
+        Ok(FeedView::new(&app, &viewer, feed))
+    };
+    let written = write.run(&app, update).await;
+    unless_written(&app, written, staged).await
 }
 
 /// Delete a feed
@@ -256,10 +266,13 @@ struct Message {
         (status = 422, description = "`invalid_input`", body = Problems),
     ),
 )]
-async fn delete_feed(State(app): State<App>, actor: Actor, path: PathFields) -> Result<Json<Message>> {
+async fn delete_feed(State(app): State<App>, actor: Actor, key: IdempotencyKey, path: PathFields) -> Result<Written> {
     let id = feed_id(&path)?;
-    app.db.tx(Opts::default(), async |tx| service::delete(&app, tx, actor.id, id).await).await?;
-    Ok(Json(Message { message: "Feed Deleted" }))
+    let delete = async |tx: &mut Tx| {
+        service::delete(&app, tx, &actor, id).await?;
+        Ok(Message { message: "Feed Deleted" })
+    };
+    key.of(actor.id)?.run(&app, delete).await
 }
 
 /// Whose feeds are asked for.
@@ -306,8 +319,10 @@ fn uploads(form: Form<Spool>) -> Vec<Spool> {
     form.files.into_iter().map(|file| file.sink).collect()
 }
 
-fn ids(feeds: &[Feed]) -> Vec<i64> {
-    feeds.iter().map(|feed| feed.id.0).collect()
+/// The write that a form asks for.
+fn write_of(key: IdempotencyKey, actor: &Actor, form: &Form<Spool>) -> Result<Write> {
+    let write = key.of(actor.id)?.with(&form.document);
+    Ok(form.files.iter().fold(write, |write, file| write.with_file(file.field, &file.sink.digest())))
 }
 
 /// Cuts off the feed that was asked for beyond the page, and makes the cursor that it stands for.
@@ -320,18 +335,10 @@ fn next_cursor(feeds: &mut Vec<Feed>, window: Window, list: &str, value: impl Fn
     feeds.last().map(|feed| Position { value: value(feed), id: feed.id.0 }.cursor(list))
 }
 
-/// The answer to a write. What was staged for one that failed is given back.
-async fn answer(
-    app: &App,
-    actor: Actor,
-    written: Result<FeedImages>,
-    staged: Vec<media::Staged>,
-) -> Result<Json<FeedView>> {
-    match written {
-        Ok(feed) => Ok(Json(FeedView::new(app, &MaybeActor(Some(actor)), feed))),
-        Err(e) => {
-            media::discard(app, staged).await;
-            Err(e)
-        }
+/// The answer to a write. What was staged for one that failed, or that had been done before, is given back.
+async fn unless_written(app: &App, written: Result<Written>, staged: Vec<media::Staged>) -> Result<Written> {
+    if !matches!(&written, Ok(written) if !written.replayed) {
+        media::discard(app, staged).await;
     }
+    written
 }

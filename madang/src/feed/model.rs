@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    account::{Email, Nickname, UserId},
+    account::{Actor, Email, Nickname, UserId},
     clock::Timestamp,
     error::Result,
     http::input::{Document, Fields},
@@ -31,6 +31,29 @@ pub(crate) struct Feed {
     pub(crate) author_nickname: Nickname,
     pub(crate) create_dt: Timestamp,
     pub(crate) update_dt: Timestamp,
+    pub(crate) like_count: i64,
+    pub(crate) comment_count: i64,
+    /// By whoever looks at it.
+    pub(crate) liked: bool,
+}
+
+impl Feed {
+    /// A feed that its author writes now.
+    pub(super) fn new(id: FeedId, author: &Actor, text: &Text, now: Timestamp) -> Feed {
+        Feed {
+            id,
+            title: text.title.clone(),
+            content: text.content.clone(),
+            author_id: author.id,
+            author_email: author.email.clone(),
+            author_nickname: author.nickname.clone(),
+            create_dt: now,
+            update_dt: now,
+            like_count: 0,
+            comment_count: 0,
+            liked: false,
+        }
+    }
 }
 
 /// The text of a new or changed feed.

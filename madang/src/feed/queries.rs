@@ -1,6 +1,6 @@
 //! All SQL of feeds.
 
-use greenlit::{Reader, Result, Tx, args};
+use greenlit::{Reader, Result, Tx, args, list};
 
 use super::{
     model::{AuthorOrder, Feed, FeedId, Order, Text},
@@ -9,15 +9,17 @@ use super::{
 use crate::{
     account::UserId,
     clock::Timestamp,
-    media::Image,
+    media::{Image, JoinedImage, image_columns},
     paging::{Start, Window},
+    totals::{self, total},
 };
 
 /// The columns of a feed, with what readers want to know of its author.
 macro_rules! feed_columns {
     () => {
         "f.id, f.title, f.content, f.author_id, u.email as author_email, u.nickname as author_nickname, \
-         f.create_dt, f.update_dt"
+         f.create_dt, f.update_dt, f.like_count, f.comment_count, \
+         exists (select 1 from feed_likes l where l.feed_id = f.id and l.user_id = ?) as liked"
     };
 }
 
@@ -30,7 +32,7 @@ macro_rules! select_feeds {
 crate::statements! {
     // One statement, so that it is one snapshot and one round trip. The feed comes with each of its images.
     BY_ID = concat!(
-        "select ", feed_columns!(), ", i.image_key, i.extension, i.position, i.width, i.height \
+        "select ", feed_columns!(), ", ", image_columns!(), " \
          from feeds f join users u on u.id = f.author_id left join images i on i.feed_id = f.id \
          where f.id = ? order by i.position"
     );
@@ -38,8 +40,20 @@ crate::statements! {
     UPDATE = "update feeds set title = ?, content = ?, update_dt = ? where id = ? and author_id = ?";
     LOCK = "update feeds set update_dt = update_dt where id = ?";
     DELETE = "delete from feeds where id = ?";
-    COUNT = "select count(*) from feeds";
-    COUNT_OF_AUTHOR = "select count(*) from feeds where author_id = ?";
+    COUNT_LIKES = "update feeds set like_count = like_count + ? where id = ?";
+    COUNT_COMMENTS = "update feeds set comment_count = comment_count + ? where id = ?";
+    // Before a feed goes, with its comments: whoever wrote them has fewer.
+    UNCOUNT_COMMENTS = "update users set comment_count = comment_count - \
+                        (select count(*) from comments c where c.feed_id = ? and c.author_id = users.id) \
+                        where id in (select author_id from comments where feed_id = ?)";
+    // A page's other half: the total, and the images of its feeds. There is a row even if there is no image.
+    TOTAL_AND_IMAGES = concat!(
+        "select t.total, ", image_columns!(), " from (select ", total!(), " as total) t left join images i on i.feed_id in (?*) order by i.feed_id, i.position"
+    );
+    COUNT_AND_IMAGES = concat!(
+        "select u.feed_count as total, ", image_columns!(), " from users u left join images i on i.feed_id in (?*) \
+         where u.id = ? order by i.feed_id, i.position"
+    );
 
     // Each order has its index. The id breaks ties, so that pages neither repeat nor skip.
     BY_CREATE_DESC = select_feeds!("order by f.create_dt desc, f.id desc limit ? offset ?");
@@ -69,38 +83,30 @@ crate::statements! {
 
 /// A feed, and one of its images if it has any.
 #[derive(greenlit::FromRow)]
-struct Joined {
+struct WithImage {
     #[row(flatten)]
     feed: Feed,
-    image_key: Option<String>,
-    extension: Option<String>,
-    position: Option<i64>,
-    width: Option<i64>,
-    height: Option<i64>,
+    #[row(flatten)]
+    image: JoinedImage,
 }
 
-impl Joined {
-    fn split(self) -> (Feed, Option<Image>) {
-        let image = (|| {
-            Some(Image {
-                feed_id: self.feed.id.0,
-                image_key: self.image_key?,
-                extension: self.extension?,
-                position: self.position?,
-                width: self.width?,
-                height: self.height?,
-            })
-        })();
-        (self.feed, image)
-    }
+/// How many feeds a list has, and one of the images of a page of it.
+#[derive(greenlit::FromRow)]
+struct TotalWithImage {
+    total: i64,
+    #[row(flatten)]
+    image: JoinedImage,
 }
 
 /// A feed with its images in order.
-pub(super) async fn by_id(r: &mut impl Reader, id: FeedId) -> Result<Option<FeedImages>> {
-    let mut rows = r.fetch::<Joined>(BY_ID, args![id]).await?.into_iter().map(Joined::split);
-    let Some((feed, first)) = rows.next() else { return Ok(None) };
-    let images = first.into_iter().chain(rows.filter_map(|(_, image)| image)).collect();
-    Ok(Some(FeedImages { feed, images }))
+pub(super) async fn by_id(r: &mut impl Reader, id: FeedId, viewer: UserId) -> Result<Option<FeedImages>> {
+    let rows = r.fetch::<WithImage>(BY_ID, args![viewer, id]).await?;
+    let (mut feed, mut images) = (None, Vec::new());
+    for row in rows {
+        feed = Some(row.feed);
+        images.extend(row.image.found());
+    }
+    Ok(feed.map(|feed| FeedImages { feed, images }))
 }
 
 pub(super) async fn insert(tx: &mut Tx, author: UserId, text: &Text, now: Timestamp) -> Result<FeedId> {
@@ -112,17 +118,31 @@ pub(super) async fn update(tx: &mut Tx, id: FeedId, author: UserId, text: &Text,
     tx.exec(UPDATE, args![&text.title, &text.content, now, id, author]).await.map(drop)
 }
 
-/// Locks the feed's row against whoever else would change the feed or its images; portable, unlike `for update`.
-pub(super) async fn lock(tx: &mut Tx, id: FeedId) -> Result<()> {
-    tx.exec(LOCK, args![id]).await.map(drop)
+/// Locks the feed's row against whoever else would change the feed, its images or its counts; portable, unlike
+/// `for update`. Tells whether there is such a feed.
+pub(crate) async fn lock(tx: &mut Tx, id: FeedId) -> Result<bool> {
+    tx.exec(LOCK, args![id]).await.map(|rows| rows > 0)
 }
 
+/// Counts likes that this transaction adds to the feed, or takes away.
+pub(crate) async fn count_likes(tx: &mut Tx, id: FeedId, delta: i64) -> Result<()> {
+    tx.exec(COUNT_LIKES, args![delta, id]).await.map(drop)
+}
+
+/// Counts comments that this transaction adds to the feed, or takes away. Tells whether there is such a feed, whose row is
+/// locked from here on.
+pub(crate) async fn count_comments(tx: &mut Tx, id: FeedId, delta: i64) -> Result<bool> {
+    tx.exec(COUNT_COMMENTS, args![delta, id]).await.map(|rows| rows > 0)
+}
+
+/// Deletes the feed, its comments and all their likes.
 pub(super) async fn delete(tx: &mut Tx, id: FeedId) -> Result<()> {
+    tx.exec(UNCOUNT_COMMENTS, args![id, id]).await?;
     tx.exec(DELETE, args![id]).await.map(drop)
 }
 
 /// A page of all feeds, and one feed more if there is a next page.
-pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window) -> Result<Vec<Feed>> {
+pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window, viewer: UserId) -> Result<Vec<Feed>> {
     match window.start {
         Start::Skip(skip) => {
             let sql = match order {
@@ -131,7 +151,7 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window) -> R
                 Order::UpdateDesc => BY_UPDATE_DESC,
                 Order::UpdateAsc => BY_UPDATE_ASC,
             };
-            r.fetch(sql, args![window.probe(), skip]).await
+            r.fetch(sql, args![viewer, window.probe(), skip]).await
         }
         Start::After(position) => {
             let sql = match order {
@@ -140,7 +160,7 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window) -> R
                 Order::UpdateDesc => AFTER_UPDATE_DESC,
                 Order::UpdateAsc => AFTER_UPDATE_ASC,
             };
-            r.fetch(sql, args![position.value, position.id, window.probe()]).await
+            r.fetch(sql, args![viewer, position.value, position.id, window.probe()]).await
         }
     }
 }
@@ -151,6 +171,7 @@ pub(super) async fn page_of(
     author: UserId,
     order: AuthorOrder,
     window: Window,
+    viewer: UserId,
 ) -> Result<Vec<Feed>> {
     match window.start {
         Start::Skip(skip) => {
@@ -160,7 +181,7 @@ pub(super) async fn page_of(
                 AuthorOrder::CreateDesc => AUTHOR_BY_CREATE_DESC,
                 AuthorOrder::CreateAsc => AUTHOR_BY_CREATE_ASC,
             };
-            r.fetch(sql, args![author, window.probe(), skip]).await
+            r.fetch(sql, args![viewer, author, window.probe(), skip]).await
         }
         Start::After(position) => {
             let sql = match order {
@@ -169,15 +190,26 @@ pub(super) async fn page_of(
                 AuthorOrder::CreateDesc => AUTHOR_AFTER_CREATE_DESC,
                 AuthorOrder::CreateAsc => AUTHOR_AFTER_CREATE_ASC,
             };
-            r.fetch(sql, args![author, position.value, position.id, window.probe()]).await
+            r.fetch(sql, args![viewer, author, position.value, position.id, window.probe()]).await
         }
     }
 }
 
-pub(super) async fn count(r: &mut impl Reader, author: Option<UserId>) -> Result<i64> {
-    let (count,) = match author {
-        None => r.fetch_one::<(i64,)>(COUNT, args![]).await?,
-        Some(author) => r.fetch_one(COUNT_OF_AUTHOR, args![author]).await?,
-    };
-    Ok(count)
+/// How many feeds there are, and the images of these.
+pub(super) async fn total_and_images(r: &mut impl Reader, feeds: &[Feed]) -> Result<(i64, Vec<Image>)> {
+    r.fetch(TOTAL_AND_IMAGES, args![totals::FEEDS, list(&ids(feeds))]).await.map(split)
+}
+
+/// How many feeds the author has, and the images of these.
+pub(super) async fn count_and_images(r: &mut impl Reader, author: UserId, feeds: &[Feed]) -> Result<(i64, Vec<Image>)> {
+    r.fetch(COUNT_AND_IMAGES, args![list(&ids(feeds)), author]).await.map(split)
+}
+
+fn ids(feeds: &[Feed]) -> Vec<i64> {
+    feeds.iter().map(|feed| feed.id.0).collect()
+}
+
+fn split(rows: Vec<TotalWithImage>) -> (i64, Vec<Image>) {
+    let total = rows.first().map_or(0, |row| row.total);
+    (total, rows.into_iter().filter_map(|row| row.image.found()).collect())
 }

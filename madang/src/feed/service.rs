@@ -3,28 +3,32 @@
 use greenlit::{Reader, Tx};
 
 use super::{
-    model::{Change, FeedId, Text},
+    model::{Change, Feed, FeedId, Text},
     queries,
     view::FeedImages,
 };
 use crate::{
-    account::UserId,
+    account::{self, Actor, UserId},
     app::App,
     error::{Code, Error, Problem, Result, Step},
     media::{self, Image, Staged},
+    totals,
 };
 
 /// Writes a feed and makes the staged images its own.
 pub(super) async fn create(
     app: &App,
     tx: &mut Tx,
-    author: UserId,
+    author: &Actor,
     text: &Text,
     staged: &[Staged],
 ) -> Result<FeedImages> {
-    let id = queries::insert(tx, author, text, app.clock.now()).await?;
-    media::claim(app, tx, author, id.0, 0, staged).await?;
-    Ok(queries::by_id(tx, id).await?.ok_or(Code::FeedNotFound)?)
+    let now = app.clock.now();
+    let id = queries::insert(tx, author.id, text, now).await?;
+    account::count_feeds(tx, author.id, 1).await?;
+    totals::add(tx, totals::FEEDS, 1).await?;
+    let images = media::claim(app, tx, author.id, id.0, 0, staged).await?;
+    Ok(FeedImages { feed: Feed::new(id, author, text, now), images })
 }
 
 /// Changes a feed's text, removes the images that the change names, and appends the staged ones.
@@ -38,23 +42,32 @@ pub(super) async fn update(
 ) -> Result<FeedImages> {
     // First, since it locks the row: what follows counts images, and must not count beside another update.
     queries::update(tx, id, author, &change.text, app.clock.now()).await?;
-    let before = owned(tx, author, id).await?;
-    let (removed, kept) = split(app, before.images, &change.targets)?;
-    if kept.len() + staged.len() > media::IMAGES_PER_FEED {
+    let FeedImages { feed, images } = owned(tx, author, id).await?;
+    let (removed, mut images) = split(app, images, &change.targets)?;
+    if images.len() + staged.len() > media::IMAGES_PER_FEED {
         return Err(Code::TooManyImages.into());
     }
     media::remove(app, tx, &removed).await?;
-    let first = kept.last().map_or(0, |image| image.position + 1);
-    media::claim(app, tx, author, id.0, first, staged).await?;
-    Ok(queries::by_id(tx, id).await?.ok_or(Code::FeedNotFound)?)
+    let first = images.last().map_or(0, |image| image.position + 1);
+    images.extend(media::claim(app, tx, author, id.0, first, staged).await?);
+    Ok(FeedImages { feed, images })
 }
 
-/// Deletes a feed with all that belongs to it.
-pub(super) async fn delete(app: &App, tx: &mut Tx, author: UserId, id: FeedId) -> Result<()> {
+/// Deletes a feed with all that belongs to it, for its author or an administrator.
+///
+/// # Errors
+/// 404 if there is none, 403 if it is another's.
+pub(super) async fn delete(app: &App, tx: &mut Tx, actor: &Actor, id: FeedId) -> Result<()> {
     queries::lock(tx, id).await?;
-    let feed = owned(tx, author, id).await?;
-    media::remove(app, tx, &feed.images).await?;
+    let found = queries::by_id(tx, id, actor.id).await?.ok_or(Code::FeedNotFound)?;
+    let author = found.feed.author_id;
+    if author != actor.id && !actor.is_admin {
+        return Err(Code::PermissionDenied.into());
+    }
+    media::remove(app, tx, &found.images).await?;
     queries::delete(tx, id).await?;
+    account::count_feeds(tx, author, -1).await?;
+    totals::add(tx, totals::FEEDS, -1).await?;
     Ok(())
 }
 
@@ -63,7 +76,7 @@ pub(super) async fn delete(app: &App, tx: &mut Tx, author: UserId, id: FeedId) -
 /// # Errors
 /// 404 if there is none, 403 if it is another's.
 pub(super) async fn owned(r: &mut impl Reader, author: UserId, id: FeedId) -> Result<FeedImages> {
-    let found = queries::by_id(r, id).await?.ok_or(Code::FeedNotFound)?;
+    let found = queries::by_id(r, id, author).await?.ok_or(Code::FeedNotFound)?;
     if found.feed.author_id == author { Ok(found) } else { Err(Code::PermissionDenied.into()) }
 }
 

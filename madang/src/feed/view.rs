@@ -34,13 +34,17 @@ pub(super) struct FeedView {
     content: String,
     image_urls: Vec<String>,
     id: FeedId,
-    /// Null unless the author asks.
+    /// Null unless the author or an administrator asks.
     #[schema(required)]
     author_email: Option<Email>,
     author_nickname: Nickname,
     create_dt: Timestamp,
     update_dt: Timestamp,
     author_id: UserId,
+    like_count: i64,
+    comment_count: i64,
+    /// Whether whoever asks likes it; false for anonymous.
+    liked: bool,
     images: Vec<ImageView>,
 }
 
@@ -66,11 +70,14 @@ impl FeedView {
             content: feed.content,
             image_urls: images.iter().map(|image| image.url.clone()).collect(),
             id: feed.id,
-            author_email: viewer.is(feed.author_id).then_some(feed.author_email),
+            author_email: viewer.sees_email_of(feed.author_id).then_some(feed.author_email),
             author_nickname: feed.author_nickname,
             create_dt: feed.create_dt,
             update_dt: feed.update_dt,
             author_id: feed.author_id,
+            like_count: feed.like_count,
+            comment_count: feed.comment_count,
+            liked: feed.liked,
             images,
         }
     }

@@ -15,7 +15,7 @@ pub mod store;
 use std::path::PathBuf;
 
 pub(crate) use api::api;
-pub(crate) use queries::{Image, of_feeds};
+pub(crate) use queries::{Image, JoinedImage, image_columns, of_feeds};
 pub(crate) use staging::{Staged, claim, discard, remove, stage};
 
 use crate::{

@@ -4,6 +4,14 @@ use greenlit::{Reader, Result, Tx, args, list};
 
 use crate::{account::UserId, clock::Timestamp};
 
+/// The columns of an image that is joined as `i`, for [`JoinedImage`].
+macro_rules! image_columns {
+    () => {
+        "i.feed_id, i.image_key, i.extension, i.position, i.width, i.height"
+    };
+}
+pub(crate) use image_columns;
+
 crate::statements! {
     INSERT = "insert into images (image_key, extension, owner_id, position, width, height, expire_dt) \
               values (?, ?, ?, ?, ?, ?, ?)";
@@ -27,6 +35,31 @@ pub(crate) struct Image {
     pub(crate) position: i64,
     pub(crate) width: i64,
     pub(crate) height: i64,
+}
+
+/// An image, or nulls where a left join found none.
+#[derive(Clone, Debug, greenlit::FromRow)]
+pub(crate) struct JoinedImage {
+    feed_id: Option<i64>,
+    image_key: Option<String>,
+    extension: Option<String>,
+    position: Option<i64>,
+    width: Option<i64>,
+    height: Option<i64>,
+}
+
+impl JoinedImage {
+    /// The image, if there is one.
+    pub(crate) fn found(self) -> Option<Image> {
+        Some(Image {
+            feed_id: self.feed_id?,
+            image_key: self.image_key?,
+            extension: self.extension?,
+            position: self.position?,
+            width: self.width?,
+            height: self.height?,
+        })
+    }
 }
 
 /// The images of these feeds, those of a feed in their order.

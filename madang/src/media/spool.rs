@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::mem;
 use std::path::PathBuf;
 
+use aws_lc_rs::digest;
 use tokio::task::spawn_blocking;
 
 /// What is collected in memory before it goes to the disk, in bytes: a chunk of the network alone is
@@ -24,19 +25,26 @@ pub enum SpoolError {
 
 /// A part of an upload, in memory up to 32 KiB and beyond that in a temporary file without a name,
 /// which the operating system removes even if the process is killed.
-#[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
     limit: u64,
     length: u64,
     buffer: Vec<u8>,
     file: Option<File>,
+    digest: digest::Context,
+}
+
+impl std::fmt::Debug for Spool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spool").field("length", &self.length).finish_non_exhaustive()
+    }
 }
 
 impl Spool {
     /// An empty spool of at most `limit` bytes, with its file in `folder`.
     pub fn new(folder: impl Into<PathBuf>, limit: u64) -> Self {
-        Self { folder: folder.into(), limit, length: 0, buffer: Vec::new(), file: None }
+        let digest = digest::Context::new(&digest::SHA256);
+        Self { folder: folder.into(), limit, length: 0, buffer: Vec::new(), file: None, digest }
     }
 
     /// The number of bytes written.
@@ -49,6 +57,11 @@ impl Spool {
         self.length == 0
     }
 
+    /// The SHA-256 of what was written so far.
+    pub fn digest(&self) -> Vec<u8> {
+        self.digest.clone().finish().as_ref().to_vec()
+    }
+
     /// Appends a chunk. After an error, or cancelled, the spool is of no use any more:
     /// [`into_bytes`](Self::into_bytes) fails.
     ///
@@ -59,6 +72,7 @@ impl Spool {
         if self.length > self.limit {
             return Err(SpoolError::TooLarge);
         }
+        self.digest.update(chunk);
         self.buffer.extend_from_slice(chunk);
         if self.buffer.len() >= BUFFER {
             self.flush().await?;

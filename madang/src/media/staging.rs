@@ -101,7 +101,7 @@ fn describe(picture: &Picture, position: usize) -> Image {
     }
 }
 
-/// Makes staged images the feed's, in their order, from position `first` on.
+/// Makes staged images the feed's, in their order, from position `first` on, and returns them as such.
 ///
 /// # Errors
 /// 503 if one has expired meanwhile: the client may send it again.
@@ -112,16 +112,17 @@ pub(crate) async fn claim(
     feed: i64,
     first: i64,
     staged: &[Staged],
-) -> Result<()> {
+) -> Result<Vec<Image>> {
     if staged.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let keys: Vec<&str> = staged.iter().map(|staged| staged.image.image_key.as_str()).collect();
     let claimed = queries::claim(tx, &keys, owner, feed, first, app.clock.now()).await?;
     if claimed < staged.len() as u64 {
         return Err(Error::from(Code::Unavailable).caused_by("a staged image has expired"));
     }
-    Ok(())
+    let claimed = |image: &Image| Image { feed_id: feed, position: first + image.position, ..image.clone() };
+    Ok(staged.iter().map(|staged| claimed(&staged.image)).collect())
 }
 
 /// Deletes images from their feed: the rows now, the objects by a job that commits with them.

@@ -3,8 +3,11 @@
 use greenlit::Migration;
 
 /// All migrations, oldest first.
-pub const HISTORY: &[Migration] = &[Migration {
-    version: 1,
-    name: "accounts, feeds and images",
-    sql: include_str!("0001_accounts_feeds_images.sql"),
-}];
+pub const HISTORY: &[Migration] = &[
+    Migration { version: 1, name: "accounts, feeds and images", sql: include_str!("0001_accounts_feeds_images.sql") },
+    Migration {
+        version: 2,
+        name: "comments, likes, follows and counts",
+        sql: include_str!("0002_comments_likes_follows_counts.sql"),
+    },
+];
