@@ -8,6 +8,7 @@ use utoipa::{
     Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
         ContentBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder, Schema, Type,
+        path::{ParameterBuilder, ParameterIn},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -130,6 +131,29 @@ pub(crate) fn add_common_errors(document: &mut utoipa::openapi::OpenApi) {
         let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
         for operation in operations.into_iter().flatten() {
             operation.responses.responses.insert("default".to_owned(), any.clone().into());
+        }
+    }
+}
+
+/// Tells of the header `Idempotency-Key`, which every route takes that writes and is no log-in.
+pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)).build();
+    let header = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "1 to 255 visible ASCII characters. A request that is repeated with it within 24 hours takes effect once and is \
+             answered alike, with `Idempotent-Replayed: true`; another request with it is 422 `idempotency_key_reused`, one \
+             whose first copy is under way 409 `request_in_progress`",
+        ))
+        .schema(Some(text))
+        .build();
+    for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/api/auth/") {
+            continue;
+        }
+        for operation in [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
+            operation.parameters.get_or_insert_default().push(header.clone().into());
         }
     }
 }

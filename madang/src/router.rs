@@ -37,6 +37,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(healthz))
         .routes(routes!(readyz));
     openapi::add_common_errors(api.get_openapi_mut());
+    openapi::add_idempotency_keys(api.get_openapi_mut());
     api
 }
 

@@ -16,5 +16,7 @@ mod hostile_auth;
 mod hostile_input;
 mod hostile_uploads;
 mod http_floor;
+mod idempotency;
 mod media;
 mod process;
+mod totals;

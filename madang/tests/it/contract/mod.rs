@@ -146,7 +146,8 @@ on_each_database! {
         client.token = login.json()["access_token"].as_str().map(str::to_owned);
         assert_eq!(members(&client.get("/api/mypage/profile").await), "email nickname id create_dt");
 
-        let feed = "title content image_urls id author_email author_nickname create_dt update_dt author_id images";
+        let feed = "title content image_urls id author_email author_nickname create_dt update_dt \
+                    author_id like_count comment_count liked images";
         let form = FormData::new().text("title", "한글 <&\u{2028}").text("content", "c").file("images", "a", &png());
         let created = client.form(Method::POST, "/api/feed/create", form).await;
         assert_eq!(members(&created), format!("{feed} url width height"));

@@ -12,6 +12,9 @@ async fn insert(app: &TestApp, author: i64, times: &[(i64, i64)]) {
         for (n, (created, updated)) in times.iter().enumerate() {
             tx.insert(sql, args![author, n.to_string(), "content", *created, *updated]).await?;
         }
+        let count = i64::try_from(times.len()).unwrap();
+        tx.exec("update users set feed_count = feed_count + ? where id = ?", args![count, author]).await?;
+        tx.exec("insert into totals (name, delta) values ('feeds', ?)", args![count]).await?;
         Ok::<_, greenlit::Error>(())
     };
     app.app.db.tx(Opts::default(), all).await.unwrap();
@@ -74,11 +77,14 @@ on_each_database! {
               "author_email": null,
               "author_id": 2,
               "author_nickname": "jiwoo",
+              "comment_count": 0,
               "content": "content",
               "create_dt": "[create_dt]",
               "id": 2,
               "image_urls": [],
               "images": [],
+              "like_count": 0,
+              "liked": false,
               "title": "jiwoo's",
               "update_dt": "[update_dt]"
             },
@@ -86,11 +92,14 @@ on_each_database! {
               "author_email": "minsu@example.com",
               "author_id": 1,
               "author_nickname": "minsu",
+              "comment_count": 0,
               "content": "content",
               "create_dt": "[create_dt]",
               "id": 1,
               "image_urls": [],
               "images": [],
+              "like_count": 0,
+              "liked": false,
               "title": "minsu's",
               "update_dt": "[update_dt]"
             }

@@ -43,6 +43,7 @@ on_each_database! {
           "author_email": "minsu@example.com",
           "author_id": 1,
           "author_nickname": "minsu",
+          "comment_count": 0,
           "content": "line\r\nline",
           "create_dt": "[create_dt]",
           "id": 1,
@@ -62,6 +63,8 @@ on_each_database! {
               "width": 16
             }
           ],
+          "like_count": 0,
+          "liked": false,
           "title": "첫 글 🍜",
           "update_dt": "[update_dt]"
         }
