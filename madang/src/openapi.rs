@@ -8,7 +8,7 @@ use utoipa::{
     Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
         ContentBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder, Schema, Type,
-        path::{ParameterBuilder, ParameterIn},
+        path::{Operation, ParameterBuilder, ParameterIn},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -148,11 +148,10 @@ pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
         ))
         .schema(Some(text))
         .build();
-    for (path, item) in &mut document.paths.paths {
-        if path.starts_with("/api/auth/") {
-            continue;
-        }
-        for operation in [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
+    let is_login = |operation: &Operation| operation.tags.iter().flatten().any(|tag| tag == "auth");
+    for item in document.paths.paths.values_mut() {
+        let writes = [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten();
+        for operation in writes.filter(|operation| !is_login(operation)) {
             operation.parameters.get_or_insert_default().push(header.clone().into());
         }
     }
