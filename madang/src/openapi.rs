@@ -51,15 +51,15 @@ pub(crate) struct Problems {
     request_id: String,
 }
 
-/// A 422 of a route that takes images.
+/// A 422 of a route that refuses for more than wrong fields: `broken_image`, `too_many_images`, `idempotency_key_reused`.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 #[serde(untagged)]
-pub(crate) enum FormProblem {
+pub(crate) enum Refused {
     /// Wrong fields.
     Fields(Problems),
-    /// A refused image.
-    Image(Problem),
+    /// What the code says.
+    Whole(Problem),
 }
 
 #[derive(ToSchema)]
@@ -90,7 +90,7 @@ enum FieldStep {
         description = "A community board: accounts, feeds and images.\n\nLog in, press Authorize and paste the access token.",
         license(name = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Problem, Problems)),
+    components(schemas(Problem, Problems, Refused)),
     modifiers(&Additions),
     tags(
         (name = "auth", description = "Sign up and log in"),
@@ -148,13 +148,24 @@ pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
         ))
         .schema(Some(text))
         .build();
+    let refused = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refused"))).build();
     let is_login = |operation: &Operation| operation.tags.iter().flatten().any(|tag| tag == "auth");
     for item in document.paths.paths.values_mut() {
         let writes = [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten();
         for operation in writes.filter(|operation| !is_login(operation)) {
             operation.parameters.get_or_insert_default().push(header.clone().into());
+            if let Some(RefOr::T(refusal)) = operation.responses.responses.get_mut("422") {
+                refusal.content.insert("application/json".to_owned(), refused.clone().into());
+            }
         }
     }
+}
+
+/// The schema of a parameter that is one of these names; the first is the default.
+pub(crate) fn one_of<T>(names: &[(&str, T)]) -> RefOr<Schema> {
+    let default = names.first().map(|(name, _)| serde_json::Value::from(*name));
+    let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).default(default).into()
 }
 
 /// The document and the pages that show it, which work without any other server.

@@ -21,7 +21,7 @@ use crate::{
     },
     idempotency::{IdempotencyKey, Write, Written},
     media::{self, spool::Spool},
-    openapi::{FormProblem, Message, Problem, Problems},
+    openapi::{Message, Problem, Problems, Refused},
     paging::{Pagination, Position, Window},
 };
 
@@ -60,7 +60,7 @@ struct NewFeed {
         (status = 401, description = "`not_authenticated`, `invalid_token`", body = Problem),
         (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
-        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = FormProblem),
+        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Refused),
         (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]
@@ -110,8 +110,8 @@ async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor)
     params(
         ("skip" = Option<i64>, Query, minimum = 0, description = "How many feeds to leave out. The further, the slower; `cursor` stays fast"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("sort_by" = Option<String>, Query, description = "`create_dt_desc` (default), `create_dt_asc`, `update_dt_desc`, `update_dt_asc`"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, instead of `skip`"),
+        ("sort_by" = inline(Option<Order>), Query),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
     ),
     responses(
         (status = 200, description = "A page of feeds", body = FeedPage),
@@ -147,8 +147,8 @@ async fn list_feeds(State(app): State<App>, query: QueryFields, viewer: MaybeAct
         ("email" = Option<String>, Query),
         ("skip" = Option<i64>, Query, minimum = 0),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("sort_by" = Option<String>, Query, description = "`id_desc` (default), `id_asc`, `create_dt_desc`, `create_dt_asc`"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, instead of `skip`"),
+        ("sort_by" = inline(Option<AuthorOrder>), Query),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
     ),
     responses(
         (status = 200, description = "A page of the user's feeds", body = AuthorFeedPage),
@@ -217,7 +217,7 @@ struct ChangedFeed {
         (status = 404, description = "`feed_not_found`", body = Problem),
         (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
-        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = FormProblem),
+        (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Refused),
         (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]

@@ -1,13 +1,17 @@
 //! The values of a feed.
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use crate::{
     account::{Actor, Email, Nickname, UserId},
     clock::Timestamp,
     error::Result,
     http::input::{Document, Fields},
+    openapi::one_of,
 };
 
 const TITLE_LENGTH: std::ops::RangeInclusive<usize> = 1..=200;
@@ -109,6 +113,14 @@ pub(crate) enum Order {
     UpdateAsc,
 }
 
+impl PartialSchema for Order {
+    fn schema() -> RefOr<Schema> {
+        one_of(Order::NAMES)
+    }
+}
+
+impl ToSchema for Order {}
+
 impl Order {
     /// As clients call them; the first is the default.
     pub(crate) const NAMES: &[(&str, Order)] = &[
@@ -135,6 +147,14 @@ pub(crate) enum AuthorOrder {
     CreateDesc,
     CreateAsc,
 }
+
+impl PartialSchema for AuthorOrder {
+    fn schema() -> RefOr<Schema> {
+        one_of(AuthorOrder::NAMES)
+    }
+}
+
+impl ToSchema for AuthorOrder {}
 
 impl AuthorOrder {
     /// As clients call them; the first is the default.
