@@ -1,6 +1,8 @@
 //! Migrations: one history for every database.
 
-use std::time::Duration;
+mod steps;
+
+use std::{borrow::Cow, time::Duration};
 
 use crate::{
     Db, Dialect, Error, Result, Value, args,
@@ -18,12 +20,15 @@ use crate::{
 /// | `{int}` | a 64-bit integer |
 /// | `{float}` | a double |
 /// | `{bool}` | a boolean |
-/// | `{key N}` | text that can be indexed and is compared byte by byte; N is the most bytes it is meant to hold, which SQLite and PostgreSQL do not check |
+/// | `{key N}` | text that can be indexed and is compared byte by byte; N is the most bytes it is meant to hold, which SQLite and PostgreSQL do not check, and MariaDB checks as characters, of which it takes 768 at most |
 /// | `{text}` | text of any length |
 /// | `{bytes}` | bytes |
 /// | `{json}` | a JSON document, as text |
 ///
 /// A brace of any other meaning has no place in it.
+///
+/// MariaDB cannot undo DDL: there each statement counts by itself. How far a migration has come is recorded statement by
+/// statement, so that after a failure or a crash the next call goes on behind the last one that was done.
 ///
 /// Name every constraint and index, and make what is unique a `create unique index`: its name then is what
 /// [`Error::unique`] tells on every database.
@@ -33,7 +38,7 @@ pub struct Migration {
     pub version: i64,
     /// What it is about.
     pub name: &'static str,
-    /// The statements, separated by semicolons. They run in one transaction.
+    /// The statements, separated by semicolons. They run in one transaction, except on MariaDB.
     pub sql: &'static str,
 }
 
@@ -115,23 +120,38 @@ impl Db {
 
     async fn migrate_next(&self, name: &str, history: &[Migration]) -> Result<Option<i64>> {
         let dialect = self.dialect();
-        let locked = async {
-            let mut conn = self.acquire(Access::Write).await?;
-            conn.begin(Begin { access: Access::Write, serializable: false }).await?;
-            if dialect == Dialect::Postgres {
-                conn.script(LOCK.to_owned()).await?;
-            }
-            Ok::<_, Error>(conn)
-        };
-        let mut conn = tokio::time::timeout(LOCK_PATIENCE, locked).await.unwrap_or(Err(Error::Deadline))?;
+        let locked = tokio::time::timeout(LOCK_PATIENCE, self.lock_migrations()).await;
+        let mut conn = locked.unwrap_or(Err(Error::Deadline))?;
         conn.script(in_dialect(dialect, HISTORY)?).await?;
         let applied = conn.run(APPLIED, args![name]).await?.decode::<(i64, String)>()?;
         let next = next(history, &applied)?;
-        if let Some(migration) = next {
-            apply(&mut conn, dialect, name, migration).await?;
+        if dialect == Dialect::MariaDb {
+            if let Some(migration) = next {
+                steps::apply(&mut conn, name, migration).await?;
+            }
+        } else {
+            if let Some(migration) = next {
+                conn.script(in_dialect(dialect, migration.sql)?).await?;
+                record(&mut conn, dialect, name, migration).await?;
+            }
+            conn.commit().await?;
         }
-        conn.commit().await?;
         Ok(next.map(|migration| migration.version))
+    }
+
+    /// A connection that alone may migrate, in a transaction where the database has some for DDL.
+    async fn lock_migrations(&self) -> Result<Conn> {
+        let mut conn = self.acquire(Access::Write).await?;
+        if self.dialect() == Dialect::MariaDb {
+            conn.own().await?;
+            steps::lock(&mut conn, LOCK_PATIENCE).await?;
+            return Ok(conn);
+        }
+        conn.begin(Begin { access: Access::Write, serializable: false }).await?;
+        if self.dialect() == Dialect::Postgres {
+            conn.script(LOCK.to_owned()).await?;
+        }
+        Ok(conn)
     }
 }
 
@@ -156,8 +176,8 @@ fn next<'a>(history: &'a [Migration], applied: &[(i64, String)]) -> Result<Optio
     Ok(history.get(applied.len()))
 }
 
-async fn apply(conn: &mut Conn, dialect: Dialect, history: &str, migration: &Migration) -> Result<()> {
-    conn.script(in_dialect(dialect, migration.sql)?).await?;
+/// Writes down that the migration was applied.
+async fn record(conn: &mut Conn, dialect: Dialect, history: &str, migration: &Migration) -> Result<()> {
     let now = outbox::now(dialect);
     let record =
         format!("insert into greenlit_migrations (history, version, name, script, applied) values (?, ?, ?, ?, {now})");
@@ -173,30 +193,49 @@ fn in_dialect(dialect: Dialect, sql: &str) -> Result<String> {
         let unclosed = || Error::Migration(format!("unclosed brace in: {sql}"));
         let (word, after) = from.split_once('}').ok_or_else(unclosed)?;
         out.push_str(before);
-        out.push_str(type_name(dialect, word)?);
+        out.push_str(&type_name(dialect, word)?);
         rest = after;
     }
     out.push_str(rest);
     Ok(out)
 }
 
-fn type_name(dialect: Dialect, word: &str) -> Result<&'static str> {
-    // An explicit AUTOINCREMENT keeps SQLite from using the id of a deleted last row again.
-    let (sqlite, postgres) = match word {
-        "id" => ("integer primary key autoincrement", "bigint generated by default as identity primary key"),
-        "int" => ("integer", "bigint"),
-        "float" => ("real", "double precision"),
-        "bool" => ("integer", "boolean"),
-        "bytes" => ("blob", "bytea"),
-        "text" | "json" => ("text", "text"),
+/// The most characters of utf8mb4 that fit an index of MariaDB's: 3072 bytes.
+const MARIADB_KEY: usize = 768;
+
+fn type_name(dialect: Dialect, word: &str) -> Result<Cow<'static, str>> {
+    let unknown = || Error::Migration(format!("unknown type {{{word}}}"));
+    if let Some(length) = word.strip_prefix("key ") {
+        let length: usize = length.trim().parse().map_err(|_| unknown())?;
         // Byte by byte, as SQLite compares: the order and the equality of keys must not depend on a server's locale.
-        _ if word.starts_with("key ") => ("text", "text collate \"C\""),
-        _ => return Err(Error::Migration(format!("unknown type {{{word}}}"))),
+        return Ok(match dialect {
+            Dialect::Sqlite => Cow::Borrowed("text"),
+            Dialect::Postgres => Cow::Borrowed("text collate \"C\""),
+            Dialect::MariaDb => Cow::Owned(format!(
+                "varchar({}) character set utf8mb4 collate utf8mb4_nopad_bin",
+                length.min(MARIADB_KEY)
+            )),
+        });
+    }
+    let [sqlite, postgres, mariadb] = match word {
+        "id" => [
+            // An explicit AUTOINCREMENT keeps SQLite from using the id of a deleted last row again.
+            "integer primary key autoincrement",
+            "bigint generated by default as identity primary key",
+            "bigint not null auto_increment primary key",
+        ],
+        "int" => ["integer", "bigint", "bigint"],
+        "float" => ["real", "double precision", "double"],
+        "bool" => ["integer", "boolean", "boolean"],
+        "bytes" => ["blob", "bytea", "longblob"],
+        "text" | "json" => ["text", "text", "longtext character set utf8mb4 collate utf8mb4_nopad_bin"],
+        _ => return Err(unknown()),
     };
-    Ok(match dialect {
+    Ok(Cow::Borrowed(match dialect {
         Dialect::Sqlite => sqlite,
         Dialect::Postgres => postgres,
-    })
+        Dialect::MariaDb => mariadb,
+    }))
 }
 
 #[cfg(test)]

@@ -175,6 +175,7 @@ pub(crate) fn now(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => "cast(unixepoch('subsec') * 1000000 as integer)",
         Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+        Dialect::MariaDb => "timestampdiff(microsecond, timestamp '1970-01-01 00:00:00', utc_timestamp(6))",
     }
 }
 
@@ -182,7 +183,7 @@ pub(crate) fn now(dialect: Dialect) -> &'static str {
 fn skip_locked(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => "",
-        Dialect::Postgres => " for update skip locked",
+        Dialect::Postgres | Dialect::MariaDb => " for update skip locked",
     }
 }
 

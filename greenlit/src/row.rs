@@ -107,6 +107,7 @@ pub fn by_key<K: Eq + Hash, R>(rows: Vec<R>, key: impl Fn(&R) -> K) -> HashMap<K
 }
 
 /// What a statement brought back.
+#[derive(Default)]
 pub(crate) struct Answer {
     pub(crate) columns: Arc<[Box<str>]>,
     pub(crate) rows: Vec<Vec<Value>>,

@@ -7,13 +7,16 @@ use crate::Value;
 /// The words that begin a statement which ends a transaction, commits it silently, or changes the connection for
 /// whoever borrows it next.
 #[rustfmt::skip]
-const CONTROL_WORDS: [&str; 42] = [
-    "abort", "alter", "analyze", "attach", "begin", "call", "checkpoint", "cluster",
-    "comment", "commit", "copy", "create", "deallocate", "declare", "detach", "discard",
-    "do", "drop", "end", "execute", "grant", "import", "listen", "load",
-    "lock", "pragma", "prepare", "reassign", "refresh", "reindex", "release", "rename",
-    "reset", "revoke", "rollback", "savepoint", "security", "set", "start", "truncate",
-    "unlisten", "vacuum",
+const CONTROL_WORDS: [&str; 67] = [
+    "abort", "alter", "analyze", "attach", "backup", "begin", "binlog", "cache",
+    "call", "case", "change", "check", "checkpoint", "checksum", "cluster", "comment",
+    "commit", "copy", "create", "deallocate", "declare", "detach", "discard", "do",
+    "drop", "end", "execute", "flush", "for", "grant", "handler", "if",
+    "import", "install", "kill", "listen", "load", "lock", "loop", "optimize",
+    "pragma", "prepare", "purge", "reassign", "refresh", "reindex", "release", "rename",
+    "repair", "repeat", "reset", "revoke", "rollback", "savepoint", "security", "set",
+    "shutdown", "start", "stop", "truncate", "uninstall", "unlisten", "unlock", "use",
+    "vacuum", "while", "xa",
 ];
 
 /// The first word of the statement, if a session must not run it.
@@ -32,8 +35,29 @@ fn skip_comments(mut sql: &str) -> &str {
         if !sql.starts_with("--") && !sql.starts_with("/*") {
             return sql;
         }
-        sql = &sql[quoted(sql)..];
+        let (comment, rest) = sql.split_at(quoted(sql));
+        // MariaDB runs what stands in comments of its own, and does not nest any: where the databases differ over where
+        // the statement begins, it begins with no word.
+        if comment.starts_with("/*!") || comment.starts_with("/*M!") || comment[1..].contains("/*") {
+            return sql;
+        }
+        sql = rest;
     }
+}
+
+/// The statements of a script, without those that are empty.
+pub(crate) fn statements(script: &str) -> Vec<&str> {
+    let (mut statements, mut start, mut at) = (Vec::new(), 0, 0);
+    while let Some(next) = script[at..].find([';', '\'', '"', '-', '/', '$']) {
+        at += next;
+        if script[at..].starts_with(';') {
+            statements.push(&script[start..at]);
+            start = at + 1;
+        }
+        at += quoted(&script[at..]);
+    }
+    statements.push(&script[start..]);
+    statements.into_iter().map(str::trim).filter(|statement| !skip_comments(statement).is_empty()).collect()
 }
 
 /// Turns `?` into `$1`, `$2` ..., leaving quoted text and comments alone.
@@ -170,9 +194,20 @@ mod tests {
 
     #[test]
     fn control_words_are_found_behind_comments_and_case() {
-        for sql in
-            ["COMMIT", "  -- a\n set x = 1", "/* a */ Begin", ";rollback", "(savepoint a", "/* /* */ */ commit", "§ x"]
-        {
+        for sql in [
+            "COMMIT",
+            "  -- a\n set x = 1",
+            "/* a */ Begin",
+            ";rollback",
+            "(savepoint a",
+            "/* /* */ */ commit",
+            "/* /* */ commit -- */ */",
+            "/*! commit */",
+            "/*M!100000 commit */",
+            "# a\ncommit",
+            "if 1 = 1 then commit; end if",
+            "§ x",
+        ] {
             assert!(control_word(sql).is_some(), "{sql}");
         }
         for sql in ["select 1", "insert into settings values (1)", "with a as (select 1) select 2", "", "--"] {
@@ -194,6 +229,14 @@ mod tests {
         ] {
             assert_eq!(numbered(sql), expected);
         }
+    }
+
+    #[test]
+    fn scripts_are_cut_between_statements() {
+        let script = "-- a; b\ninsert into a values (';', \";\"); /* c;; */ ;\n; update a set b = 'd' -- e;\n; -- f";
+        let expected = ["-- a; b\ninsert into a values (';', \";\")", "update a set b = 'd' -- e;"];
+        assert_eq!(statements(script), expected);
+        assert!(statements(" ; ").is_empty());
     }
 
     #[test]

@@ -8,12 +8,15 @@ use std::{
     time::Duration,
 };
 
+use mysql_async::prelude::Queryable;
 use tokio_postgres::NoTls;
 
 use crate::{Config, Db, Error, Result};
 
 /// The environment variable that names the PostgreSQL server for tests, as a URL whose user may create databases.
 pub const POSTGRES: &str = "GREENLIT_TEST_POSTGRES";
+/// The environment variable that names the MariaDB server for tests, as a URL whose user may create databases.
+pub const MARIADB: &str = "GREENLIT_TEST_MARIADB";
 
 /// A new, empty database. Dropping it removes the database.
 ///
@@ -52,14 +55,26 @@ impl Scratch {
     /// # Errors
     /// [`Error::Config`] if the variable is not set; [`Error::Database`] if the database cannot be made.
     pub async fn postgres() -> Result<Scratch> {
+        Scratch::on_server(POSTGRES, "template template0").await
+    }
+
+    /// A new database on the server that the environment variable [`MARIADB`] names.
+    ///
+    /// # Errors
+    /// As [`postgres`](Scratch::postgres).
+    pub async fn mariadb() -> Result<Scratch> {
+        Scratch::on_server(MARIADB, "character set utf8mb4 collate utf8mb4_nopad_bin").await
+    }
+
+    async fn on_server(variable: &str, options: &str) -> Result<Scratch> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = std::env::var(POSTGRES).map_err(|_| {
-            Error::Config(format!("{POSTGRES} names no server: run the tests by scripts/test, or set it yourself"))
+        let server = std::env::var(variable).map_err(|_| {
+            Error::Config(format!("{variable} names no server: run the tests by scripts/test, or set it yourself"))
         })?;
         // A random part, since a process that was killed may have left its database behind and another has its number.
         let random = RandomState::new().hash_one(());
         let database = format!("greenlit_{random:016x}_{}", COUNT.fetch_add(1, Relaxed));
-        run(&server, &format!("create database {database} template template0")).await?;
+        run(&server, &format!("create database {database} {options}")).await?;
         Ok(Scratch { url: with_database(&server, &database), place: Place::Server { url: server, database } })
     }
 
@@ -82,7 +97,8 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let Place::Server { url, database } = &self.place else { return };
-        let (url, drop_it) = (url.clone(), format!("drop database if exists {database} with (force)"));
+        let force = if is_mariadb(url) { "" } else { "with (force)" };
+        let (url, drop_it) = (url.clone(), format!("drop database if exists {database} {force}"));
         // On a thread with a runtime of its own: this one may be about to end.
         let removed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -96,17 +112,36 @@ impl Drop for Scratch {
 }
 
 async fn run(url: &str, sql: &str) -> Result<()> {
+    let done = tokio::time::timeout(Duration::from_secs(10), async {
+        if is_mariadb(url) { run_on_mariadb(url, sql).await } else { run_on_postgres(url, sql).await }
+    });
+    done.await.unwrap_or(Err(Error::Deadline))
+}
+
+fn is_mariadb(url: &str) -> bool {
+    url.starts_with("mariadb:") || url.starts_with("mysql:")
+}
+
+async fn run_on_postgres(url: &str, sql: &str) -> Result<()> {
     // With the cause, which it leaves out of its words for people.
     let lost = |e: tokio_postgres::Error| Error::lost(format!("the test server: {e:?}: {sql}"));
     let config: tokio_postgres::Config = url.parse().map_err(lost)?;
     #[allow(clippy::disallowed_methods)] // databases are made outside of any database that greenlit opens
-    let connected = tokio::time::timeout(Duration::from_secs(10), config.connect(NoTls)).await;
-    let (client, driver) = connected.map_err(|_| Error::Deadline)?.map_err(lost)?;
+    let (client, driver) = config.connect(NoTls).await.map_err(lost)?;
     let driver = tokio::spawn(driver);
     let done = client.batch_execute(sql).await.map_err(lost);
     drop(client);
     let _ = driver.await;
     done
+}
+
+async fn run_on_mariadb(url: &str, sql: &str) -> Result<()> {
+    let lost = |e: mysql_async::Error| Error::lost(format!("the test server: {e}: {sql}"));
+    let url = url.replacen("mariadb:", "mysql:", 1);
+    #[allow(clippy::disallowed_methods)] // as above
+    let mut connection = mysql_async::Conn::from_url(&url).await.map_err(lost)?;
+    connection.query_drop(sql).await.map_err(lost)?;
+    connection.disconnect().await.map_err(lost)
 }
 
 /// The server's URL with another database in it.

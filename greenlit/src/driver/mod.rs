@@ -3,6 +3,10 @@
 //! A connection's `Drop` keeps the promise on which the laws of cancellation rest: whatever state it is dropped in, the
 //! next borrower gets a clean connection or a new one.
 
+mod mariadb;
+mod mariadb_error;
+mod mariadb_session;
+mod mariadb_value;
 mod postgres;
 mod postgres_error;
 mod postgres_value;
@@ -21,6 +25,8 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL.
     Postgres,
+    /// MariaDB.
+    MariaDb,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +81,14 @@ impl Counters {
 pub(crate) enum Pool {
     Sqlite(sqlite::Pool),
     Postgres(postgres::Pool),
+    MariaDb(mariadb::Pool),
 }
 
 /// A connection on loan.
 pub(crate) enum Conn {
     Sqlite(sqlite::Conn),
     Postgres(Box<postgres::Conn>),
+    MariaDb(Box<mariadb::Conn>),
 }
 
 impl Pool {
@@ -90,7 +98,8 @@ impl Pool {
         match scheme {
             "sqlite" => sqlite::Pool::open(url, config).await.map(Pool::Sqlite),
             "postgres" | "postgresql" => postgres::Pool::open(url, config).await.map(Pool::Postgres),
-            _ => Err(Error::Config("the database's URL begins with sqlite: or postgres:".to_owned())),
+            "mariadb" | "mysql" => mariadb::Pool::open(url, config).await.map(Pool::MariaDb),
+            _ => Err(Error::Config("the database's URL begins with sqlite:, postgres: or mariadb:".to_owned())),
         }
     }
 
@@ -98,6 +107,7 @@ impl Pool {
         match self {
             Pool::Sqlite(_) => Dialect::Sqlite,
             Pool::Postgres(_) => Dialect::Postgres,
+            Pool::MariaDb(_) => Dialect::MariaDb,
         }
     }
 
@@ -105,6 +115,7 @@ impl Pool {
         match self {
             Pool::Sqlite(pool) => pool.counters(),
             Pool::Postgres(pool) => pool.counters(),
+            Pool::MariaDb(pool) => pool.counters(),
         }
     }
 
@@ -112,6 +123,7 @@ impl Pool {
         match self {
             Pool::Sqlite(pool) => pool.acquire(access).await.map(Conn::Sqlite),
             Pool::Postgres(pool) => pool.acquire().await.map(Box::new).map(Conn::Postgres),
+            Pool::MariaDb(pool) => pool.acquire().await.map(Box::new).map(Conn::MariaDb),
         }
     }
 }
@@ -122,6 +134,7 @@ macro_rules! each {
         match $self {
             Conn::Sqlite($conn) => $call,
             Conn::Postgres($conn) => $call,
+            Conn::MariaDb($conn) => $call,
         }
     };
 }
@@ -149,6 +162,14 @@ impl Conn {
     /// Parses and plans a statement without running it.
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
         each!(self, conn => conn.prepare(sql).await)
+    }
+
+    /// Where DDL ends transactions, migrations run without one, on a connection that nobody else gets afterwards.
+    pub(crate) async fn own(&mut self) -> Result<()> {
+        match self {
+            Conn::MariaDb(conn) => conn.own().await,
+            Conn::Sqlite(_) | Conn::Postgres(_) => Ok(()),
+        }
     }
 
     /// Runs a script of several statements without arguments: migrations and savepoints.
