@@ -3,22 +3,23 @@
 use std::{sync::Arc, time::Duration};
 
 use greenlit::{Class, Error, Opts, Reader, Result, Tx, args};
+use mysql_async::prelude::Queryable as _;
 use tokio::time::Instant;
 
-use crate::support::{Count, TestDb, item, items, laws, laws_on, next_borrower, raw_postgres, raw_sqlite};
+use crate::support::{Count, TestDb, item, items, laws, laws_on, next_borrower, raw_mariadb, raw_postgres, raw_sqlite};
 
 laws! {
     law_24_ok_means_a_commit,
-    law_25_a_refused_commit_is_an_error,
     law_28_another_writer_is_waited_for_until_the_deadline,
     law_29_what_the_application_says_decides_nothing,
     law_31_write_skew_is_prevented,
 }
-laws_on! { postgres:
+laws_on! { [sqlite postgres]: law_25_a_refused_commit_is_an_error }
+laws_on! { [postgres mariadb]:
     law_28_deadlocks_are_run_again,
     law_28_tries_are_counted_and_start_afresh,
 }
-laws_on! { sqlite: law_32_writers_begin_immediate }
+laws_on! { [sqlite]: law_32_writers_begin_immediate }
 
 async fn law_24_ok_means_a_commit(t: Arc<TestDb>) -> Result<()> {
     let (db, effects) = (t.open(1).await, Count::default());
@@ -103,6 +104,16 @@ async fn law_28_deadlocks_are_run_again(t: Arc<TestDb>) -> Result<()> {
 
 /// A function of the server's that gives up the transaction the first times it is called, as a serialization failure.
 async fn give_up_first(t: &TestDb, times: u32) {
+    if t.is_mariadb() {
+        let script = format!(
+            "drop sequence if exists tries; create sequence tries; \
+            create or replace function give_up() returns int modifies sql data begin \
+              if nextval(tries) <= {times} then \
+                signal sqlstate '40001' set mysql_errno = 1213, message_text = 'in the way'; end if; \
+              return 1; end"
+        );
+        return t.raw(&script).await;
+    }
     let script = format!(
         "drop sequence if exists tries; create sequence tries; \
         create or replace function give_up() returns int language plpgsql as $$ begin \
@@ -176,6 +187,7 @@ async fn law_28_another_writer_is_waited_for_until_the_deadline(t: Arc<TestDb>) 
 enum Blocker {
     Sqlite(rusqlite::Connection),
     Postgres(tokio_postgres::Client),
+    MariaDb(mysql_async::Conn),
 }
 
 impl Blocker {
@@ -187,6 +199,11 @@ impl Blocker {
             client.batch_execute(&format!("begin; {}", Self::BEGIN)).await.unwrap();
             return Blocker::Postgres(client);
         }
+        if t.is_mariadb() {
+            let mut connection = raw_mariadb(t.url()).await;
+            connection.query_drop(format!("begin; {}", Self::BEGIN)).await.unwrap();
+            return Blocker::MariaDb(connection);
+        }
         let connection = raw_sqlite(t.url());
         connection.execute_batch(&format!("begin immediate; {}", Self::BEGIN)).unwrap();
         Blocker::Sqlite(connection)
@@ -196,6 +213,7 @@ impl Blocker {
         match self {
             Blocker::Sqlite(connection) => connection.execute_batch("commit").unwrap(),
             Blocker::Postgres(client) => client.batch_execute("commit").await.unwrap(),
+            Blocker::MariaDb(mut connection) => connection.query_drop("commit").await.unwrap(),
         }
     }
 }
@@ -224,7 +242,7 @@ async fn law_29_what_the_application_says_decides_nothing(t: Arc<TestDb>) -> Res
     assert!(result.is_err());
     assert_eq!(runs.get(), 1);
     assert_eq!(next_borrower(&db).await, (0, 0));
-    if t.is_postgres() {
+    if !t.is_sqlite() {
         give_up_first(&t, 2).await;
         let (runs, own) = (Count::default(), Count::default());
         let counted = own.clone();

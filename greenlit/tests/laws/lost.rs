@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use greenlit::{Db, Error, Opts, Result, args};
+use greenlit::{Class, Db, Error, Opts, Result, args};
 
 use crate::{
     proxy::{Proxy, Wire},
     support::{Count, TestDb, eventually, item, items, laws_on, open},
 };
 
-laws_on! { postgres:
+laws_on! { [mariadb]: law_25_a_commit_that_a_cluster_refuses_is_run_again }
+laws_on! { [postgres mariadb]:
     law_26_a_lost_commit_is_resolved_by_its_key,
     law_26_a_lost_commit_without_a_key_is_unknown,
     law_26_a_silent_commit_is_given_up_and_resolved,
@@ -65,19 +66,36 @@ async fn law_26_a_silent_commit_is_given_up_and_resolved(t: Arc<TestDb>) -> Resu
     Ok(())
 }
 
-/// Terminates every session of this database but the asking one, and waits until they are gone.
-async fn terminate_all(t: &TestDb) {
-    let all = "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity \
-        where datname = current_database() and pid <> pg_backend_pid()";
-    t.raw(all).await;
+async fn law_25_a_commit_that_a_cluster_refuses_is_run_again(t: Arc<TestDb>) -> Result<()> {
+    let proxy = Proxy::to(t.url()).await;
+    for (attempts, expected) in [(2, Some(1)), (1, None)] {
+        let (db, runs, effects) = (open(&proxy.url, 1).await, Count::default(), Count::default());
+        let (own, effect) = (runs.clone(), effects.clone());
+        proxy.set(Wire::RefuseCommit);
+        let result = db.tx(Opts::default().attempts(attempts), async move |tx| {
+            own.up();
+            tx.after_commit(async move || {
+                effect.up();
+            });
+            item(tx, attempts.into()).await
+        });
+        let result = result.await;
+        assert_eq!(result.as_ref().ok(), expected.as_ref(), "{result:?}");
+        assert!(result.is_ok() || result.is_err_and(|e| e.class() == Class::Retry));
+        assert_eq!((runs.get(), effects.get()), (attempts, u32::from(attempts == 2)));
+        assert_eq!(items(&mut db.single()).await?, 1, "the first is there, the second is not");
+        assert_eq!(db.stats().discarded, 0);
+    }
+    t.assert_nothing_open().await;
+    Ok(())
 }
 
 /// Opens all ten of the pool's connections.
-async fn fill(db: &Db) -> Result<()> {
+async fn fill(t: &TestDb, db: &Db) -> Result<()> {
     let readers: Vec<_> = (0..10)
         .map(|_| {
-            let db = db.clone();
-            tokio::spawn(async move { db.fetch::<(i32,)>("select 1 from pg_sleep(0.1)", args![]).await })
+            let (db, short) = (db.clone(), t.sleep("0.1"));
+            tokio::spawn(async move { db.fetch::<(i32,)>(&short, args![]).await })
         })
         .collect();
     for reader in readers {
@@ -89,8 +107,8 @@ async fn fill(db: &Db) -> Result<()> {
 async fn law_30_a_connection_lost_before_commit_is_replaced(t: Arc<TestDb>) -> Result<()> {
     let db = t.open(10).await;
     for round in 0..5 {
-        fill(&db).await?;
-        terminate_all(&t).await;
+        fill(&t, &db).await?;
+        t.terminate(&t.sessions().await).await;
         db.tx(Opts::default(), async |tx| item(tx, round).await).await?;
     }
     assert_eq!(items(&mut db.single()).await?, 5);
@@ -102,19 +120,16 @@ async fn law_30_a_restarted_server_fails_no_session(t: Arc<TestDb>) -> Result<()
     let db = open(&proxy.url, 10).await;
     // Ten dead connections, of which nobody knows yet, and five attempts.
     for round in 0..3 {
-        fill(&db).await?;
+        fill(&t, &db).await?;
         proxy.break_all();
         assert_eq!(items(&mut db.single()).await?, round);
-        fill(&db).await?;
+        fill(&t, &db).await?;
         proxy.break_all();
         assert_eq!(db.read(Opts::default(), async |r| items(r).await).await?, round);
-        fill(&db).await?;
+        fill(&t, &db).await?;
         proxy.break_all();
         db.tx(Opts::default(), async |tx| item(tx, round).await).await?;
     }
-    eventually("connections were opened beyond the agreed number", async || {
-        t.raw_number("select count(*) from pg_stat_activity where datname = current_database()").await <= 11
-    })
-    .await;
+    eventually("connections were opened beyond the agreed number", async || t.sessions().await.len() <= 10).await;
     Ok(())
 }

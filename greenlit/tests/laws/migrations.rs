@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenlit::{Db, Error, FromRow, Migration, Opts, Reader, Result, args, testing::Scratch};
+use greenlit::{Db, Error, FromRow, Migration, Opts, Reader, Result, args};
 
 use crate::support::{TestDb, item, laws};
 
@@ -20,13 +20,9 @@ const HISTORY: &[Migration] = &[
     Migration { version: 3, name: "three", sql: "insert into one (id) values (3)" },
 ];
 
-async fn empty(t: &TestDb) -> Result<Scratch> {
-    if t.is_postgres() { Scratch::postgres().await } else { Scratch::sqlite() }
-}
-
 async fn of_many_at_once_one_migrates(t: Arc<TestDb>) -> Result<()> {
     for _ in 0..10 {
-        let scratch = empty(&t).await?;
+        let scratch = t.empty().await?;
         let tasks: Vec<_> = (0..6)
             .map(|_| {
                 let url = scratch.url().to_owned();
@@ -48,7 +44,7 @@ async fn of_many_at_once_one_migrates(t: Arc<TestDb>) -> Result<()> {
 
 async fn processes_migrate_once(t: Arc<TestDb>) -> Result<()> {
     // The database has the schema of the laws, as version 1.
-    let mut history = vec![crate::support::SCHEMA[0]];
+    let mut history = vec![t.schema()[0]];
     history.extend(HISTORY.iter().map(|m| Migration { version: m.version + 1, ..*m }));
     if t.is_child() {
         let applied = t.open(1).await.migrate(&history).await?.applied;
@@ -67,7 +63,7 @@ async fn processes_migrate_once(t: Arc<TestDb>) -> Result<()> {
 }
 
 async fn histories_that_do_not_fit_are_refused(t: Arc<TestDb>) -> Result<()> {
-    let scratch = empty(&t).await?;
+    let scratch = t.empty().await?;
     let db = Db::open(scratch.url()).await?;
     assert_eq!(db.migrate(&HISTORY[..2]).await?.applied, [1, 2]);
     let changed = [HISTORY[0], Migration { sql: "create table other (id {id})", ..HISTORY[1] }];
@@ -82,14 +78,15 @@ async fn histories_that_do_not_fit_are_refused(t: Arc<TestDb>) -> Result<()> {
 }
 
 async fn a_failed_migration_leaves_what_was_before(t: Arc<TestDb>) -> Result<()> {
-    let scratch = empty(&t).await?;
+    let scratch = t.empty().await?;
     let db = Db::open(scratch.url()).await?;
     let broken = [
         HISTORY[0],
         Migration { sql: "create table two (id {id}); insert into nowhere (id) values (1)", ..HISTORY[1] },
     ];
     assert!(matches!(db.migrate(&broken).await, Err(Error::Database(_))));
-    assert!(db.fetch::<(i64,)>("select id from two", args![]).await.is_err());
+    // MariaDB cannot undo what it has done, and goes on behind it.
+    assert_eq!(db.fetch::<(i64,)>("select id from two", args![]).await.is_ok(), t.is_mariadb());
     assert_eq!(db.fetch::<(i64,)>("select id from one", args![]).await?, [(1,)]);
     assert_eq!(db.migrate(HISTORY).await?.applied, [2, 3]);
     // An id that the application chose does not stand in the way of the next one.

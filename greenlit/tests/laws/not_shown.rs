@@ -15,6 +15,18 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     ("30", "sqlite", "there is no connection to lose"),
     ("32", "postgres", "it has no upgrade from reader to writer"),
     ("42", "postgres", "synchronous_commit is the server's own default"),
+    (
+        "19, a statement that ends the transaction",
+        "mariadb",
+        "errors that an application can make leave it open: a deadlock that ends it is shown instead",
+    ),
+    (
+        "25, constraints checked at COMMIT",
+        "mariadb",
+        "it checks every constraint at once: a COMMIT that a cluster refuses is shown instead",
+    ),
+    ("32", "mariadb", "it has no upgrade from reader to writer"),
+    ("42", "mariadb", "innodb_flush_log_at_trx_commit is the server's own, and 1 by default"),
 ];
 
 /// Laws that no test shows yet.

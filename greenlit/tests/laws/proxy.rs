@@ -1,4 +1,4 @@
-//! Stands between greenlit and PostgreSQL, and spoils the wire.
+//! Stands between greenlit and a server, and spoils the wire.
 
 use std::{
     sync::{
@@ -27,9 +27,11 @@ pub(crate) enum Wire {
     SilentAfterCommit,
     /// Swallows the next COMMIT and breaks the connection; then plain.
     LoseCommit,
+    /// Makes the next COMMIT a ROLLBACK, and its answer MariaDB's deadlock, as a cluster does; then plain.
+    RefuseCommit,
 }
 
-/// Stands between greenlit and PostgreSQL.
+/// Stands between greenlit and a server.
 pub(crate) struct Proxy {
     pub(crate) url: String,
     wire: Arc<AtomicU8>,
@@ -74,6 +76,11 @@ impl Drop for Proxy {
     }
 }
 
+/// Whether this is PostgreSQL's message, or MariaDB's packet, that asks for a COMMIT.
+fn is_commit(question: &[u8]) -> bool {
+    question.ends_with(b"COMMIT\0") || question.ends_with(b"\x03COMMIT")
+}
+
 /// Both directions of one connection, until either side ends it.
 async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8, current: &AtomicU32) -> std::io::Result<()> {
     let mut server = TcpStream::connect(server).await?;
@@ -89,10 +96,17 @@ async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8, current: 
                 }
                 let lose = |wire_now| {
                     let plain = Wire::Plain as u8;
-                    question.ends_with(b"COMMIT\0") && wire.compare_exchange(wire_now as u8, plain, SeqCst, SeqCst).is_ok()
+                    is_commit(question) && wire.compare_exchange(wire_now as u8, plain, SeqCst, SeqCst).is_ok()
                 };
                 if lose(Wire::LoseCommit) {
                     return Ok(());
+                }
+                if lose(Wire::RefuseCommit) {
+                    server.write_all(b"\x09\0\0\0\x03ROLLBACK").await?;
+                    let _swallowed = server.read(&mut answer).await?;
+                    // An error packet: 1213.
+                    client.write_all(b"\x13\0\0\x01\xff\xbd\x04#40001in the way").await?;
+                    continue;
                 }
                 server.write_all(question).await?;
                 if lose(Wire::SilentAfterCommit) {

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use greenlit::{Class, Doom, Error, Opts, Read, Reader, Result, Tx, args};
+use mysql_async::prelude::Queryable as _;
 use tokio::time::timeout;
 
-use crate::support::{Count, Log, TestDb, item, items, laws, laws_on, next_borrower, raw_postgres};
+use crate::support::{Count, Log, TestDb, item, items, laws, laws_on, next_borrower, raw_mariadb};
 
 laws! {
     law_15_a_failed_required_scope_fails_the_commit,
@@ -13,10 +14,11 @@ laws! {
     law_16_a_handled_savepoint_failure_loses_only_its_own,
     law_17_a_failed_read_is_no_answer,
     law_17_a_failed_statement_poisons_its_scope,
-    law_19_nothing_runs_after_the_database_ended_the_transaction,
     law_20_a_session_inside_a_session_is_refused_at_once,
 }
-laws_on! { postgres:
+laws_on! { [sqlite postgres]: law_19_nothing_runs_after_the_database_ended_the_transaction }
+laws_on! { [mariadb]: law_19_nothing_runs_after_a_deadlock_ended_the_transaction }
+laws_on! { [postgres mariadb]:
     law_18_a_deadlock_cannot_be_handled_in_a_savepoint,
     law_19_nothing_runs_after_the_connection_was_lost,
 }
@@ -177,11 +179,15 @@ async fn law_17_a_failed_statement_poisons_its_scope(t: Arc<TestDb>) -> Result<(
     result.await?;
     assert_eq!(next_borrower(&db).await, (2, 0));
     // An insert that inserted nothing has not failed.
+    let upsert = "insert into note (body) values (?) on conflict (body) do update set body = excluded.body";
+    let update_it = "insert into note (body) values (?) on duplicate key update id = last_insert_id(id)";
+    let ignore = "insert into note (body) values (?) on conflict do nothing";
+    let ignore = t.says(ignore, ignore, "insert ignore into note (body) values (?)");
+    let upsert = t.says(upsert, upsert, update_it);
     let ids = db.tx(Opts::default(), async |tx| {
-        let upsert = "insert into note (body) values (?) on conflict (body) do update set body = excluded.body";
         let (first, other) = (tx.insert(upsert, args!["a"]).await?, tx.insert(upsert, args!["b"]).await?);
         assert_eq!(tx.insert(upsert, args!["a"]).await?, first);
-        let nothing = tx.insert("insert into note (body) values (?) on conflict do nothing", args!["a"]).await;
+        let nothing = tx.insert(ignore, args!["a"]).await;
         assert!(matches!(nothing, Err(Error::NotFound)), "{nothing:?}");
         item(tx, 1).await?;
         Ok::<_, Error>(first != other)
@@ -256,16 +262,55 @@ async fn law_19_nothing_runs_after_the_database_ended_the_transaction(t: Arc<Tes
     Ok(())
 }
 
+async fn law_19_nothing_runs_after_a_deadlock_ended_the_transaction(t: Arc<TestDb>) -> Result<()> {
+    let db = t.open(1).await;
+    db.tx(Opts::default(), async |tx| {
+        for id in 1..=100 {
+            item(tx, id).await?;
+        }
+        Ok::<_, Error>(())
+    })
+    .await?;
+    for in_savepoint in [false, true] {
+        // It has changed more rows, so that the server gives up the other.
+        let mut heavy = raw_mariadb(t.url()).await;
+        heavy.query_drop("begin; update item set v = v + 1 where id > 1").await.unwrap();
+        let heavy = Arc::new(tokio::sync::Mutex::new(heavy));
+        let result = db.tx(Opts::default().attempts(1), async move |tx| {
+            tx.exec("update item set v = 7 where id = 1", args![]).await?;
+            let waiting = tokio::spawn(async move {
+                let finish = "update item set v = v + 1 where id = 1; commit";
+                heavy.lock().await.query_drop(finish).await.unwrap();
+            });
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let add = async |tx: &mut Tx| tx.exec("update item set v = 7 where id = 2", args![]).await;
+            let ended = if in_savepoint { tx.savepoint(add).await } else { add(tx).await };
+            assert!(ended.as_ref().is_err_and(|e| e.class() == Class::Retry), "{ended:?}");
+            waiting.await.unwrap();
+            // Swallowed: what ran now would commit on its own.
+            let next = item(tx, 200).await;
+            assert!(matches!(next, Err(Error::Aborted(Doom::GivenUp))), "{next:?}");
+            Ok::<_, Error>(())
+        });
+        let result = result.await;
+        assert!(matches!(result, Err(Error::RolledBack(Doom::GivenUp))), "{result:?}");
+        assert_eq!(t.raw_number("select count(*) from item where v = 7 or id = 200").await, 0);
+        assert_eq!(t.raw_number("select count(*) from item where id = 1 and v > 0").await, 1);
+    }
+    t.assert_nothing_open().await;
+    Ok(())
+}
+
 async fn law_19_nothing_runs_after_the_connection_was_lost(t: Arc<TestDb>) -> Result<()> {
     let (db, runs) = (t.open(1).await, Count::default());
-    let (own, url) = (runs.clone(), t.url().to_owned());
+    let (own, server) = (runs.clone(), t.clone());
     let work = async move |tx: &mut Tx| {
         let run = own.up();
         item(tx, 1).await?;
         if run == 0 {
-            let (pid,): (i32,) = tx.fetch_one("select pg_backend_pid()", args![]).await?;
-            let killer = raw_postgres(&url).await;
-            killer.batch_execute(&format!("select pg_terminate_backend({pid}, 5000)")).await.unwrap();
+            let own_id = server.says("", "select cast(pg_backend_pid() as bigint)", "select connection_id()");
+            let (id,): (i64,) = tx.fetch_one(own_id, args![]).await?;
+            server.terminate(&[id]).await;
             assert!(item(tx, 2).await.is_err());
             // Swallowed: a session that took a new connection now would lose the first item.
             let next = item(tx, 3).await;

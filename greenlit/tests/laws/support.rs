@@ -12,6 +12,7 @@ use std::{
 };
 
 use greenlit::{Config, Db, Dialect, Error, Migration, Opts, Reader, Result, Tx, args, testing::Scratch};
+use mysql_async::prelude::Queryable as _;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use tokio::time::{Instant, timeout};
 
@@ -25,7 +26,7 @@ pub(crate) const SCHEMA: &[Migration] = &[Migration {
     name: "laws",
     sql: "
         create table item (id {int} not null, v {int} not null, constraint item_pkey primary key (id));
-        create table note (id {id}, body {text} not null);
+        create table note (id {id}, body {key 200} not null);
         create unique index uq_note__body on note (body);
         create table link (
             id {int} not null, target {int},
@@ -35,34 +36,42 @@ pub(crate) const SCHEMA: &[Migration] = &[Migration {
     ",
 }];
 
+/// MariaDB has no deferred constraints.
+pub(crate) const MARIADB_SCHEMA: &[Migration] = &[Migration {
+    sql: "
+        create table item (id {int} not null, v {int} not null, constraint item_pkey primary key (id));
+        create table note (id {id}, body {key 200} not null);
+        create unique index uq_note__body on note (body);
+        create table link (
+            id {int} not null, target {int},
+            constraint link_pkey primary key (id),
+            constraint fk_link__target foreign key (target) references item (id)
+        );
+    ",
+    ..SCHEMA[0]
+}];
+
 /// Makes of each law a module of the same name with a test for each database.
 macro_rules! laws {
-    ($($law:ident),* $(,)?) => { $(
-        mod $law {
-            use $crate::support::TestDb;
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                TestDb::sqlite(module_path!()).await.run(super::$law).await;
-            }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                TestDb::postgres(module_path!()).await.run(super::$law).await;
-            }
-        }
-    )* };
+    ($($law:ident),* $(,)?) => { $crate::support::laws_on! { [sqlite postgres mariadb]: $($law),* } };
 }
-/// Makes a test of each law for the one database that can show it.
+/// Makes tests of each law for the databases that can show it.
 macro_rules! laws_on {
-    ($database:ident: $($law:ident),* $(,)?) => { $(
+    ($databases:tt: $($law:ident),* $(,)?) => { $(
         mod $law {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $database() {
-                $crate::support::TestDb::$database(module_path!()).await.run(super::$law).await;
-            }
+            $crate::support::tests_on! { $law $databases }
         }
     )* };
 }
-pub(crate) use {laws, laws_on};
+macro_rules! tests_on {
+    ($law:ident [$($database:ident)*]) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $database() {
+            $crate::support::TestDb::$database(module_path!()).await.run(super::$law).await;
+        }
+    )* };
+}
+pub(crate) use {laws, laws_on, tests_on};
 
 /// A database with the schema of the laws.
 pub(crate) struct TestDb {
@@ -82,10 +91,18 @@ impl TestDb {
         TestDb::new(module, "postgres", Scratch::postgres()).await
     }
 
+    pub(crate) async fn mariadb(module: &str) -> TestDb {
+        TestDb::new(module, "mariadb", Scratch::mariadb()).await
+    }
+
     async fn new(module: &str, database: &str, scratch: impl Future<Output = Result<Scratch>>) -> TestDb {
         let module = module.split_once("::").expect("a module of the test crate").1;
         let test = format!("{module}::{database}");
-        let dialect = if database == "sqlite" { Dialect::Sqlite } else { Dialect::Postgres };
+        let dialect = match database {
+            "sqlite" => Dialect::Sqlite,
+            "postgres" => Dialect::Postgres,
+            _ => Dialect::MariaDb,
+        };
         if let Ok(url) = std::env::var(CHILD) {
             return TestDb { test, url, dialect, _scratch: None };
         }
@@ -96,7 +113,7 @@ impl TestDb {
             let database = t.url.rsplit('/').next().unwrap().split('?').next().unwrap();
             t.raw(&format!("alter database {database} set deadlock_timeout = '100ms'")).await;
         }
-        t.open(1).await.migrate(SCHEMA).await.unwrap();
+        t.open(1).await.migrate(t.schema()).await.unwrap();
         t
     }
 
@@ -107,8 +124,43 @@ impl TestDb {
         result.unwrap_or_else(|e| panic!("{e:?}"));
     }
 
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.dialect == Dialect::Sqlite
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         self.dialect == Dialect::Postgres
+    }
+
+    pub(crate) fn is_mariadb(&self) -> bool {
+        self.dialect == Dialect::MariaDb
+    }
+
+    /// What this database says, of the words for SQLite, PostgreSQL and MariaDB.
+    pub(crate) fn says<T>(&self, sqlite: T, postgres: T, mariadb: T) -> T {
+        match self.dialect {
+            Dialect::Sqlite => sqlite,
+            Dialect::Postgres => postgres,
+            _ => mariadb,
+        }
+    }
+
+    pub(crate) fn schema(&self) -> &'static [Migration] {
+        if self.is_mariadb() { MARIADB_SCHEMA } else { SCHEMA }
+    }
+
+    /// Another database of this kind, which is empty.
+    pub(crate) async fn empty(&self) -> Result<Scratch> {
+        match self.dialect {
+            Dialect::Sqlite => Scratch::sqlite(),
+            Dialect::Postgres => Scratch::postgres().await,
+            _ => Scratch::mariadb().await,
+        }
+    }
+
+    /// What a cast to a 64-bit integer names it.
+    pub(crate) fn bigint(&self) -> &'static str {
+        self.says("bigint", "bigint", "integer")
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -127,7 +179,16 @@ impl TestDb {
 
     /// The last value that a script brings back, as text.
     pub(crate) async fn raw_value(&self, script: &str) -> Option<String> {
-        if !self.is_postgres() {
+        if self.is_mariadb() {
+            let mut connection = raw_mariadb(&self.url).await;
+            let (mut result, mut last) = (connection.query_iter(script).await.unwrap(), None);
+            while !result.is_empty() {
+                let row: Option<mysql_async::Row> = result.collect().await.unwrap().pop();
+                last = row.or(last);
+            }
+            return last.map(|row| mysql_async::from_value(row.unwrap().swap_remove(0)));
+        }
+        if self.is_sqlite() {
             let connection = raw_sqlite(&self.url);
             let mut rows = Vec::new();
             let mut batch = rusqlite::Batch::new(&connection, script);
@@ -157,27 +218,66 @@ impl TestDb {
 
     /// No session of this database may be left inside a transaction.
     pub(crate) async fn assert_nothing_open(&self) {
-        if !self.is_postgres() {
+        if self.is_sqlite() {
             let connection = raw_sqlite(&self.url);
             connection.busy_timeout(Duration::from_secs(2)).unwrap();
             connection.execute_batch("begin immediate; rollback").expect("nobody holds the write lock");
             return;
         }
         eventually("a session is idle in a transaction", async || {
-            let open = "select count(*) from pg_stat_activity \
-                where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'";
+            let open = self.says(
+                "",
+                "select count(*) from pg_stat_activity \
+                 where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'",
+                "select count(*) from information_schema.innodb_trx t join information_schema.processlist p \
+                 on p.id = t.trx_mysql_thread_id where p.db = database() and p.id <> connection_id()",
+            );
             self.raw_number(open).await == 0
         })
         .await;
     }
 
+    /// Ends sessions at the server, and waits until they are gone.
+    pub(crate) async fn terminate(&self, sessions: &[i64]) {
+        for id in sessions {
+            if self.is_postgres() {
+                self.raw(&format!("select pg_terminate_backend({id}, 5000)")).await;
+                continue;
+            }
+            // It may have ended by itself.
+            let _ = raw_mariadb(&self.url).await.query_drop(format!("kill {id}")).await;
+            let left = format!("select count(*) from information_schema.processlist where id = {id}");
+            while self.raw_number(&left).await > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// The sessions of this database at the server, but for the asking one.
+    pub(crate) async fn sessions(&self) -> Vec<i64> {
+        let ids = self.says(
+            "",
+            "select string_agg(pid::text, ',') from pg_stat_activity \
+             where datname = current_database() and pid <> pg_backend_pid()",
+            "select group_concat(id) from information_schema.processlist where db = database() and id <> connection_id()",
+        );
+        let ids = self.raw_value(ids).await.unwrap_or_default();
+        ids.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().unwrap()).collect()
+    }
+
     /// A statement that runs for a long time, if nobody stops it.
     pub(crate) fn slow_statement(&self) -> &'static str {
-        if self.is_postgres() {
-            "select 1 from pg_sleep(60)"
-        } else {
-            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000000000) select count(*) from n"
-        }
+        self.says(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000000000) select count(*) from n",
+            "select 1 from pg_sleep(60)",
+            "select sleep(60)",
+        )
+    }
+
+    /// A statement that runs so long on a server.
+    pub(crate) fn sleep(&self, seconds: &str) -> String {
+        self.says("", format!("select 1 from pg_sleep({seconds})").as_str(), &format!("select sleep({seconds})"))
+            .to_owned()
     }
 
     /// The database that a child process was told to use, if this is one.
@@ -249,6 +349,11 @@ pub(crate) async fn raw_postgres(url: &str) -> tokio_postgres::Client {
     let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(driver);
     client
+}
+
+pub(crate) async fn raw_mariadb(url: &str) -> mysql_async::Conn {
+    #[allow(clippy::disallowed_methods)] // the laws look past greenlit
+    mysql_async::Conn::from_url(url.replacen("mariadb:", "mysql:", 1)).await.unwrap()
 }
 
 /// Waits until something is true, for five seconds.

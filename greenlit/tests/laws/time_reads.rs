@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use greenlit::{Doom, Error, Opts, Reader, Result, Tx, args, testing::Scratch};
+use greenlit::{Doom, Error, Opts, Reader, Result, Tx, args};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::support::{Count, TestDb, item, items, laws, laws_on, next_borrower};
@@ -15,7 +15,7 @@ laws! {
     law_39_a_key_in_flight_is_waited_for,
     law_40_a_test_has_a_database_of_its_own,
 }
-laws_on! { sqlite: law_42_acknowledged_means_on_disk }
+laws_on! { [sqlite]: law_42_acknowledged_means_on_disk }
 
 async fn law_36_the_deadline_covers_everything(t: Arc<TestDb>) -> Result<()> {
     let (db, slow, short) = (t.open(1).await, t.slow_statement(), Duration::from_millis(200));
@@ -180,10 +180,10 @@ async fn law_39_a_key_in_flight_is_waited_for(t: Arc<TestDb>) -> Result<()> {
         item(tx, 2).await
     };
     // On SQLite there is one writer, so that it is the wait for it that ends.
-    let within = Duration::from_secs(if t.is_postgres() { 8 } else { 1 });
+    let within = Duration::from_secs(if t.is_sqlite() { 1 } else { 8 });
     let late = db.tx(Opts::default().once("key").within(within), second.clone()).await;
     assert!(late.as_ref().is_err_and(Error::is_transient), "{late:?}");
-    if t.is_postgres() {
+    if !t.is_sqlite() {
         assert!(matches!(late, Err(Error::InFlight)), "{late:?}");
         assert_eq!(runs.get(), 1, "it was run again");
         assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
@@ -201,16 +201,20 @@ async fn law_39_a_key_in_flight_is_waited_for(t: Arc<TestDb>) -> Result<()> {
 async fn law_40_a_test_has_a_database_of_its_own(t: Arc<TestDb>) -> Result<()> {
     let db = t.open(1).await;
     db.tx(Opts::default(), async |tx| item(tx, 1).await).await?;
-    let other = if t.is_postgres() { Scratch::postgres().await? } else { Scratch::sqlite()? };
+    let other = t.empty().await?;
     assert_ne!(other.url(), t.url());
     let second = other.open(1).await?;
     assert!(items(&mut second.single()).await.is_err(), "it is empty");
     let url = other.url().to_owned();
     drop((second, other));
-    if t.is_postgres() {
+    if !t.is_sqlite() {
         let name = url.rsplit('/').next().unwrap();
-        let left = format!("select count(*) from pg_database where datname = '{name}'");
-        assert_eq!(t.raw_number(&left).await, 0);
+        let databases = t.says(
+            "",
+            "select count(*) from pg_database where datname =",
+            "select count(*) from information_schema.schemata where schema_name =",
+        );
+        assert_eq!(t.raw_number(&format!("{databases} '{name}'")).await, 0);
     } else {
         assert!(!std::path::Path::new(url.strip_prefix("sqlite:").unwrap()).exists());
     }

@@ -50,8 +50,7 @@ const INSERT: &str =
 
 /// A database with another schema than that of the laws.
 async fn things(t: &TestDb) -> Result<(greenlit::testing::Scratch, greenlit::Db)> {
-    use greenlit::testing::Scratch;
-    let scratch = if t.is_postgres() { Scratch::postgres().await? } else { Scratch::sqlite()? };
+    let scratch = t.empty().await?;
     let db = greenlit::Db::open(scratch.url()).await?;
     db.migrate(&[THINGS]).await?;
     Ok((scratch, db))
@@ -68,6 +67,9 @@ async fn values_travel_unchanged(t: Arc<TestDb>) -> Result<()> {
         ("infinite", 1, f64::INFINITY, true, vec![1], vec![], Some(1), None),
     ];
     for (name, number, ratio, flag, bytes, list, maybe, kind) in things {
+        if t.is_mariadb() && ratio.is_infinite() {
+            continue; // refused: see what_does_not_fit_is_an_error
+        }
         let name = Name(name.to_owned());
         let args = args![&name, number, ratio, flag, bytes.clone(), Value::json(&list)?, maybe, kind];
         let id = ThingId(db.tx(Opts::default(), async move |tx| tx.insert(INSERT, args).await).await?);
@@ -86,8 +88,8 @@ async fn values_travel_unchanged(t: Arc<TestDb>) -> Result<()> {
         Err(Error::NotFound)
     ));
     // Question marks in quotes and comments are no arguments.
-    let quoted = "select '?' /* ? */, cast(? as bigint) -- ?";
-    assert_eq!(db.fetch::<(String, i64)>(quoted, args![5_i64]).await?, [("?".to_owned(), 5)]);
+    let quoted = format!("select '?' /* ? */, cast(? as {}) -- ?", t.bigint());
+    assert_eq!(db.fetch::<(String, i64)>(&quoted, args![5_i64]).await?, [("?".to_owned(), 5)]);
     Ok(())
 }
 
@@ -102,6 +104,10 @@ async fn what_does_not_fit_is_an_error(t: Arc<TestDb>) -> Result<()> {
         assert!(matches!(result, Err(Error::Encode(_))), "{args:?}: {result:?}");
     }
     db.tx(Opts::default(), async |tx| item(tx, i64::MAX).await).await?;
+    for no_number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].iter().filter(|_| t.is_mariadb()) {
+        let refused = db.fetch::<(i64,)>("select id from item where v < ?", args![*no_number]).await;
+        assert!(matches!(refused, Err(Error::Encode(_))), "{refused:?}");
+    }
     let not_a_number = db.fetch::<(i64,)>("select id from item where v < cast(? as float)", args![f64::NAN]).await;
     assert_eq!(matches!(&not_a_number, Err(Error::Encode(_))), !t.is_postgres(), "{not_a_number:?}");
     let too_small = db.fetch::<(i32,)>("select id from item", args![]).await;
@@ -113,7 +119,7 @@ async fn what_does_not_fit_is_an_error(t: Arc<TestDb>) -> Result<()> {
     let null = db.fetch::<(i64,)>("select target from link union all select null", args![]).await;
     assert!(matches!(null, Err(Error::Decode(_))), "{null:?}");
     let unsendable = db.fetch::<(i64,)>("select id from item where v = ? -- \0", args![0_i64]).await;
-    assert!(unsendable.as_ref().is_ok_and(|rows| !t.is_postgres() && rows.len() == 1) || t.is_postgres());
+    assert!(unsendable.as_ref().is_ok_and(|rows| t.is_sqlite() && rows.len() == 1) || !t.is_sqlite());
     assert!(!matches!(&unsendable, Err(e) if e.is_transient()), "{unsendable:?}");
     let too_large = db.tx(Opts::default(), async |tx| tx.exec("update item set v = id + 1", args![]).await).await;
     println!("beyond 64 bits: {too_large:?}");
@@ -185,15 +191,17 @@ async fn lists_of_any_length(t: Arc<TestDb>) -> Result<()> {
 
 async fn violated_constraints_have_the_same_names(t: Arc<TestDb>) -> Result<()> {
     let db = t.open(1).await;
-    t.raw(
+    // MariaDB has no indexes over expressions.
+    let lower = t.says("lower(e)", "lower(e)", "f");
+    t.raw(&format!(
         "create table pair (a bigint not null, b bigint not null, c varchar(10), d bigint unique, e varchar(10),
-            constraint pair_pkey primary key (a, b));
+            f varchar(10) generated always as (lower(e)) stored, constraint pair_pkey primary key (a, b));
         create unique index uq_pair__b_c on pair (b, c);
-        create unique index uq_pair__lower_e on pair (lower(e));
+        create unique index uq_pair__lower_e on pair ({lower});
         create table child (pair_a bigint, pair_b bigint, item bigint,
             constraint fk_child__pair foreign key (pair_a, pair_b) references pair (a, b),
-            constraint fk_child__item foreign key (item) references item (id) on delete restrict)",
-    )
+            constraint fk_child__item foreign key (item) references item (id) on delete restrict)"
+    ))
     .await;
     let row = "insert into pair (a, b, c, d, e) values (?, ?, ?, ?, ?)";
     db.tx(Opts::default(), async |tx| {
@@ -206,7 +214,8 @@ async fn violated_constraints_have_the_same_names(t: Arc<TestDb>) -> Result<()> 
         (args![1, 1, "y", 2, "f"], "pair_pkey"),
         (args![2, 1, "x", 2, "f"], "uq_pair__b_c"),
         (args![2, 2, "y", 2, "E"], "uq_pair__lower_e"),
-        (args![2, 2, "z", 1, "f"], "pair_d_key"),
+        // Without a name of its own, MariaDB calls it by its column.
+        (args![2, 2, "z", 1, "f"], t.says("pair_d_key", "pair_d_key", "d")),
     ];
     for (args, name) in unique {
         let error = db.tx(Opts::default(), async move |tx| tx.exec(row, args).await).await.unwrap_err();
@@ -225,7 +234,7 @@ async fn violated_constraints_have_the_same_names(t: Arc<TestDb>) -> Result<()> 
     ] {
         let error = db.tx(Opts::default(), async move |tx| tx.exec(sql, args![]).await).await.unwrap_err();
         let Class::ForeignKey(told) = error.class() else { panic!("{sql}: {error:?}") };
-        assert_eq!(told.as_deref(), t.is_postgres().then_some(name));
+        assert_eq!(told.as_deref(), (!t.is_sqlite()).then_some(name));
         assert_eq!(error.unique(), None);
     }
     Ok(())
