@@ -103,7 +103,7 @@ pub use error::{Class, DatabaseError, Doom, Error, Result};
 pub use greenlit_derive::{FromRow, Value};
 pub use migrate::{Migrated, Migration};
 pub use opts::Opts;
-pub use outbox::{Job, Outbox, ParkedJob};
+pub use outbox::{Backlog, Job, Outbox, ParkedJob};
 pub use row::{FromRow, Row, by_key};
 pub use tx::{Read, Reader, Tx, TxFn};
 pub use value::{FromValue, Json, Value, list};

@@ -70,6 +70,15 @@ pub struct Outbox {
     db: Db,
 }
 
+/// How much the workers have before them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Jobs that could be claimed now.
+    pub due: u32,
+    /// Jobs that were given up.
+    pub parked: u32,
+}
+
 impl Outbox {
     pub(crate) fn new(db: Db) -> Outbox {
         Outbox { db }
@@ -152,6 +161,22 @@ impl Outbox {
     /// [`Error::Database`].
     pub async fn parked(&self, limit: u32) -> Result<Vec<ParkedJob>> {
         self.db.fetch(PARKED, args![NEVER, limit]).await
+    }
+
+    /// How many jobs are due and how many were given up, each counted up to `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn backlog(&self, limit: u32) -> Result<Backlog> {
+        let now = now(self.db.dialect());
+        let count = |which: &str, name: &str| {
+            format!("(select count(*) from (select id from greenlit_outbox where {which} limit ?) as {name})")
+        };
+        let sql =
+            format!("select {}, {}", count(&format!("due <= {now}"), "due_jobs"), count("due = ?", "parked_jobs"));
+        let (due, parked) = self.db.fetch_one::<(i64, i64)>(&sql, args![limit, NEVER, limit]).await?;
+        let bounded = |count: i64| u32::try_from(count).unwrap_or(limit);
+        Ok(Backlog { due: bounded(due), parked: bounded(parked) })
     }
 
     /// Makes a parked job due again, at once.
