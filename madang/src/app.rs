@@ -8,8 +8,10 @@ use tokio::sync::Notify;
 use crate::{
     account::{Passwords, Tokens},
     clock::Clock,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Settings},
+    limits::Limits,
     media::Media,
+    metrics::Metrics,
     migration,
 };
 
@@ -32,6 +34,12 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Makes and checks access tokens.
     pub tokens: Tokens,
+    /// What the operator decided.
+    pub config: Settings,
+    /// How much anybody may do.
+    pub limits: Limits,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
     /// Wakes the worker; a hint, which it does not depend on.
     pub work: Arc<Notify>,
 }
@@ -56,15 +64,18 @@ impl App {
             Ok::<_, greenlit::Error>(db)
         };
         let opened = tokio::time::timeout(START_PATIENCE, opening).await;
-        let db = opened
-            .unwrap_or(Err(greenlit::Error::Deadline))
-            .map_err(|e| ConfigError(format!("the database does not serve: {e}")))?;
+        let db = opened.unwrap_or(Err(greenlit::Error::Deadline)).map_err(|e| {
+            ConfigError(format!("the database does not serve ({}): {e}", config.sources.name("database.url")))
+        })?;
         let media = Media::open(config).await?;
         Ok(App(Arc::new(Parts {
             db,
             media,
             passwords: Passwords::default(),
             tokens: Tokens::new(&key, clock.clone()),
+            limits: Limits::new(config.settings.quotas.as_ref(), &clock),
+            metrics: Arc::default(),
+            config: config.settings.clone(),
             clock,
             work: Arc::default(),
         })))

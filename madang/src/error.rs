@@ -76,6 +76,7 @@ codes! {
     RequestInProgress         409 "request_in_progress"         "Request In Progress";
     AlreadyDone               409 "already_done"                "Already Done";
     IdempotencyKeyReused      422 "idempotency_key_reused"      "Idempotency Key Reused";
+    TooManyRequests           429 "too_many_requests"           "Too Many Requests";
     OutcomeUnknown            503 "outcome_unknown"             "The Outcome Is Unknown";
     Unavailable               503 "unavailable"                 "Service Unavailable";
     Internal                  500 "internal"                    "Internal Server Error";

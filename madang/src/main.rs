@@ -1,24 +1,22 @@
 //! The command line.
 
-use std::{process::ExitCode, time::Duration};
+use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
-use madang::{config::Flags, serve};
+use clap::{Args, Command, error::ErrorKind};
+use madang::{
+    config::{self, Flags},
+    serve,
+};
 
-/// A community board server in one binary.
-#[derive(Parser)]
-#[command(version, about, args_conflicts_with_subcommands = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    flags: Flags,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve the board; what madang does when nothing else is said
-    Serve(Flags),
+/// The commands, and what madang does when none is named: serve.
+fn command() -> Command {
+    // Flags' own description would stand in the place of the command's.
+    let command = |name: &'static str, about: &'static str| Flags::augment_args(Command::new(name)).about(about);
+    command("madang", "A community board server in one binary.")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args_conflicts_with_subcommands(true)
+        .subcommand(command("serve", "Serve the board; what madang does when nothing else is said"))
+        .subcommand(command("config", "Show the configuration, with the source of each setting and without secrets"))
 }
 
 fn main() -> ExitCode {
@@ -39,18 +37,29 @@ fn main() -> ExitCode {
 /// # Errors
 /// One line for the operator.
 fn run() -> Result<(), String> {
-    let cli = Cli::try_parse().or_else(|e| match e.kind() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let matches = command().try_get_matches_from(&arguments).or_else(|e| match e.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => e.exit(),
-        // Its first line says what is wrong; the others repeat the usage.
-        _ => Err(e.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()),
+        _ => Err(config::explain(&e, &command(), &arguments)),
     })?;
-    let flags = match cli.command {
-        Some(Command::Serve(flags)) => flags,
-        None => cli.flags,
-    };
+    let (name, of) = matches.subcommand().unwrap_or(("serve", &matches));
+    let flags = Flags::read(of).map_err(|e| e.to_string())?;
+    match name {
+        "config" => show(&flags),
+        _ => serve_until_stopped(&flags),
+    }
+}
+
+fn show(flags: &Flags) -> Result<(), String> {
+    flags.check().map_err(|e| e.to_string())?;
+    let text = flags.show().map_err(|e| e.to_string())?;
+    std::io::stdout().write_all(text.as_bytes()).map_err(|e| e.to_string())
+}
+
+fn serve_until_stopped(flags: &Flags) -> Result<(), String> {
     serve::start_log().map_err(|e| e.to_string())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let ended = runtime.block_on(serve::serve(&flags)).map_err(|e| e.to_string());
+    let ended = runtime.block_on(serve::serve(flags)).map_err(|e| e.to_string());
     // A picture that is still being decoded for nobody, or a disk that hangs, is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended

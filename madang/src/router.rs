@@ -1,6 +1,6 @@
 //! Joins the features' routers, with the layers in one place.
 
-use axum::{Json, Router, extract::State};
+use axum::{Json, Router, extract::State, middleware::from_fn_with_state};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -10,8 +10,8 @@ use crate::{
     app::App,
     error::{Code, Error, Result},
     feed,
-    http::{layers, routes as fallbacks},
-    media, mypage, openapi, secret,
+    http::{client, cors, layers, routes as fallbacks},
+    limits, media, metrics, mypage, openapi, secret,
 };
 
 /// The whole board as one service.
@@ -20,7 +20,11 @@ pub fn router(app: App) -> Router {
     let mut patterns: Vec<String> = document.paths.paths.keys().cloned().collect();
     patterns.extend([openapi::DOCS.to_owned(), "/redoc".to_owned()]);
     let router = fallbacks::with_fallbacks(api.merge(openapi::pages(document)), patterns);
-    layers::wrap(router.with_state(app), layers::Deadlines::default(), secret::random_name)
+    let limited = router.layer(from_fn_with_state(app.limits.clone(), limits::limit)).with_state(app.clone());
+    let cors = (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins));
+    layers::wrap(limited, layers::Deadlines::default(), cors, secret::random_name)
+        .layer(from_fn_with_state(client::Proxies::trusted(&app.config.trusted_proxies), client::identify))
+        .layer(from_fn_with_state(app.metrics.clone(), metrics::measure))
 }
 
 /// The OpenAPI document, made from the code of the routes.

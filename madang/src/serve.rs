@@ -1,6 +1,9 @@
 //! `madang serve`: from the start to the drain.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+};
 
 use tokio::{
     net::TcpListener,
@@ -18,7 +21,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError, Flags},
     http::serve::{Limits, raise_file_limit, serve as serve_http},
-    jobs,
+    jobs, metrics,
     router::router,
 };
 
@@ -33,9 +36,11 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
     if let Err(e) = raise_file_limit() {
         tracing::warn!(cause = %e, "the limit on open files stays as it is");
     }
-    let cannot_listen = |e| ConfigError(format!("cannot listen on {}: {e}", flags.listen));
-    let listener = TcpListener::bind(flags.listen).await.map_err(cannot_listen)?;
-    let listening = listener.local_addr().map_err(cannot_listen)?;
+    let (listener, listening) = listen(flags, "server.listen", flags.server.listen()).await?;
+    let metrics_listener = match flags.metrics.metrics_listen {
+        Some(address) => Some(listen(flags, "metrics.listen", address).await?),
+        None => None,
+    };
     let config = Config::new(flags, listening)?;
     let app = tokio::select! {
         opened = App::open(&config, Clock::default()) => opened?,
@@ -44,6 +49,17 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
         _ = interrupt.recv() => return Ok(()),
     };
     announce(&config, listening);
+    if config.settings.quotas.is_none() {
+        tracing::warn!(
+            "rate limits are off ({}): anybody may guess passwords and flood",
+            config.sources.name("limits.mode")
+        );
+    }
+    tokio::spawn(app.limits.clone().sweep());
+    if let Some((listener, address)) = metrics_listener {
+        tracing::info!(%address, "serves metrics");
+        tokio::spawn(serve_metrics(listener, app.clone()));
+    }
 
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(jobs::run(app.clone(), stopped));
@@ -65,6 +81,23 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
     Ok(())
 }
 
+async fn listen(flags: &Flags, key: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ConfigError> {
+    let name = flags.sources.name(key);
+    let cannot_listen = |e| ConfigError(format!("cannot listen on {address} ({name}): {e}"));
+    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
+    let listening = listener.local_addr().map_err(cannot_listen)?;
+    Ok((listener, listening))
+}
+
+/// Answers Prometheus until the process ends, also while it drains.
+async fn serve_metrics(listener: TcpListener, app: App) {
+    const CONNECTIONS: usize = 16;
+    let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
+    if let Err(e) = serve_http(listener, metrics::router(app), limits, std::future::pending()).await {
+        tracing::error!(cause = %e, "metrics are not served");
+    }
+}
+
 /// Ends at the second SIGTERM or SIGINT from now on.
 async fn second_signal() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -77,7 +110,7 @@ async fn second_signal() {
 }
 
 /// Tells the operator where everything is. This is the program's output; the log goes elsewhere.
-fn announce(config: &Config, listening: std::net::SocketAddr) {
+fn announce(config: &Config, listening: SocketAddr) {
     let database = config.database_url.strip_prefix("sqlite:").unwrap_or("PostgreSQL");
     let text = format!(
         "Madang listens on   http://{listening}\n\

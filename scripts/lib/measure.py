@@ -24,7 +24,7 @@ class Board:
         self.command = [binary, "serve", "--listen", "127.0.0.1:0", "--data", data]
 
     def __enter__(self):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MADANG_")} | {"MADANG_LOG": "warn"}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MADANG_")} | {"MADANG_LOG": "warn", "MADANG_LIMITS": "off"}
         began = time.perf_counter()
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True, env=environment)
         self.address = self.process.stdout.readline().split("http://")[1].strip()

@@ -20,7 +20,7 @@ use crate::{
 /// The authenticated user who makes the request. One statement looks whether he is still there and his token still good.
 ///
 /// # Rejections
-/// 401 "Not Authenticated" without a token, 401 "Invalid Token" with anything but a good one.
+/// 401 "Not Authenticated" without a token, 401 "Invalid Token" with anything but a good one, 429 if he writes too often.
 #[derive(Clone, Debug)]
 pub struct Actor {
     /// His id.
@@ -43,7 +43,10 @@ impl FromRequestParts<App> for Actor {
         let bearer = app.tokens.check(token).ok_or(Code::InvalidToken)?;
         let user = queries::by_id(&mut app.db.single(), bearer.user).await?;
         match user {
-            Some(user) if user.token_epoch == bearer.epoch => Ok(Actor::from(user)),
+            Some(user) if user.token_epoch == bearer.epoch => {
+                app.limits.user(user.id.0, parts)?;
+                Ok(Actor::from(user))
+            }
             _ => Err(Code::InvalidToken.into()),
         }
     }

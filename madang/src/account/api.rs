@@ -15,7 +15,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::{Code, Result},
-    http::json::JsonBody,
+    http::{client::ClientAddress, json::JsonBody},
     openapi::{Problem, Problems},
 };
 
@@ -54,8 +54,9 @@ struct SignedUp {
         (status = 422, description = "`invalid_input`", body = Problems),
     ),
 )]
-async fn signup(State(app): State<App>, body: JsonBody) -> Result<Json<SignedUp>> {
+async fn signup(State(app): State<App>, client: ClientAddress, body: JsonBody) -> Result<Json<SignedUp>> {
     let new = NewUser::parse(&body.0)?;
+    app.limits.sign_up(client)?;
     let (email, nickname, now) = (new.email, new.nickname, app.clock.now());
     // Before the transaction: hashing takes tens of milliseconds.
     let hash = app.passwords.hash(new.password).await?;
@@ -93,12 +94,14 @@ struct LoggedIn {
         (status = 503, description = "`unavailable`: too many log-ins at once", body = Problem),
     ),
 )]
-async fn login(State(app): State<App>, body: JsonBody) -> Result<Json<LoggedIn>> {
+async fn login(State(app): State<App>, client: ClientAddress, body: JsonBody) -> Result<Json<LoggedIn>> {
     let credentials = Credentials::parse(&body.0)?;
+    let attempt = app.limits.log_in(client, &credentials.email.key())?;
     let found = queries::by_email(&mut app.db.single(), &credentials.email).await?;
     let hash = found.as_ref().map(|login| login.password_hash.clone());
     let verified = app.passwords.verify(credentials.password, hash).await?;
     let user = found.filter(|_| verified).ok_or(Code::InvalidCredentials)?.user;
+    attempt.succeeded();
     let access_token = app.tokens.make(Bearer { user: user.id, epoch: user.token_epoch })?;
     let expires_in = super::token::LIFETIME.as_secs();
     Ok(Json(LoggedIn { email: user.email, nickname: user.nickname, access_token, expires_in }))

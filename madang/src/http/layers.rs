@@ -1,8 +1,9 @@
 //! What every request passes through, whatever its route. From the outside in:
 //!
 //! 1. `envelope`: makes the request id, renders errors, sets the security headers, writes the log line;
-//! 2. a panic of a handler becomes a 500;
-//! 3. deadlines: 408 for a slow body, 503 for a slow handler.
+//! 2. CORS, so that a browser's script may read errors too;
+//! 3. a panic of a handler becomes a 500;
+//! 4. deadlines: 408 for a slow body, 503 for a slow handler.
 //!
 //! HTML pages have errors of their own shape by a layer further in, which takes the `Arc<Error>` out of the response's
 //! extensions.
@@ -21,8 +22,12 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
+use tower::util::option_layer;
+use tower_http::cors::CorsLayer;
+use tracing::field::display;
 
 use super::body::{Metered, Progress};
+use super::client::ClientAddress;
 use crate::error::{Code, Error, Problem};
 
 /// The id that names a request in its answer (`X-Request-Id`, error bodies) and in the log; an extension of the
@@ -50,10 +55,11 @@ impl Default for Deadlines {
 }
 
 /// Wraps the finished router. `new_id` makes request ids: unpredictable, visible ASCII.
-pub fn wrap(router: Router, deadlines: Deadlines, new_id: fn() -> String) -> Router {
+pub fn wrap(router: Router, deadlines: Deadlines, cors: Option<CorsLayer>, new_id: fn() -> String) -> Router {
     router
         .layer(from_fn_with_state(deadlines, limit_time))
         .layer(from_fn(catch_panic))
+        .layer(option_layer(cors))
         .layer(from_fn_with_state(new_id, envelope))
 }
 
@@ -63,6 +69,7 @@ async fn envelope(State(new_id): State<fn() -> String>, mut request: Request, ne
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
     let uri = request.uri().clone();
+    let client = request.extensions().get().copied();
 
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<Arc<Error>>();
@@ -73,7 +80,8 @@ async fn envelope(State(new_id): State<fn() -> String>, mut request: Request, ne
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     protect(response.headers_mut());
-    log(method.as_str(), uri.path(), response.status(), error.as_deref(), started, &id);
+    let asked = Asked { method: method.as_str(), path: uri.path(), client, started, id: &id };
+    log(&asked, response.status(), error.as_deref());
     response
 }
 
@@ -130,20 +138,30 @@ fn protect(headers: &mut HeaderMap) {
     }
 }
 
+/// What the log tells of a request.
+struct Asked<'r> {
+    method: &'r str,
+    path: &'r str,
+    client: Option<ClientAddress>,
+    started: Instant,
+    id: &'r RequestId,
+}
+
 /// The one line of a request: no query, headers or bodies, which may hold secrets.
-fn log(method: &str, path: &str, status: StatusCode, error: Option<&Error>, started: Instant, id: &RequestId) {
-    let path = printable(path);
-    let (status, latency_us, id) = (status.as_u16(), started.elapsed().as_micros() as u64, &*id.0);
+fn log(asked: &Asked<'_>, status: StatusCode, error: Option<&Error>) {
+    let Asked { method, id, .. } = *asked;
+    let (path, client) = (printable(asked.path), asked.client.map(|ClientAddress(address)| display(address)));
+    let (status, latency_us, id) = (status.as_u16(), asked.started.elapsed().as_micros() as u64, &*id.0);
     match error {
         Some(error) if status >= 500 => {
             let (code, cause) = (error.code().as_str(), causes(error).escape_debug().to_string());
-            tracing::error!(method, path, status, latency_us, request_id = id, code, cause, "request");
+            tracing::error!(client, method, path, status, latency_us, request_id = id, code, cause, "request");
         }
         Some(error) => {
             let code = error.code().as_str();
-            tracing::info!(method, path, status, latency_us, request_id = id, code, "request");
+            tracing::info!(client, method, path, status, latency_us, request_id = id, code, "request");
         }
-        None => tracing::info!(method, path, status, latency_us, request_id = id, "request"),
+        None => tracing::info!(client, method, path, status, latency_us, request_id = id, "request"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP floor that every feature stands on: it knows HTTP, and nothing of accounts, feeds or the database.
 //!
 //! - [`serve`] accepts connections and bounds what each of them may cost.
+//! - [`client`] finds out who asks, also behind proxies; [`cors`] says which other sites' scripts may.
 //! - [`layers`] wraps the router: request ids, log, deadlines, panics, security headers, and the one place where an
 //!   [`Error`](crate::error::Error) becomes a body.
 //! - [`routes`] answers what no route does: 404, 405, and the redirect to the other spelling of a trailing slash.
@@ -11,6 +12,8 @@
 //! the connection ends.
 
 pub mod body;
+pub mod client;
+pub mod cors;
 pub mod form;
 pub mod input;
 pub mod json;

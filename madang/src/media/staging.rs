@@ -72,7 +72,10 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
         staged.push(Staged { image });
     }
     match failure {
-        None => Ok(staged),
+        None => {
+            app.metrics.stored_images(staged.len());
+            Ok(staged)
+        }
         Some(e) => {
             discard(app, staged).await;
             Err(e)

@@ -6,7 +6,7 @@ use image::ImageFormat;
 use madang::{
     app::App,
     clock::Clock,
-    config::{Config, Flags},
+    config::{Config, Flags, Server},
     media::picture::reencode,
 };
 use serde_json::Value;
@@ -47,7 +47,8 @@ async fn all_feeds(wire: &Wire) -> Vec<Value> {
 /// Sweeps the board in this process, and compares rows with objects.
 async fn reconcile(data: &Path) {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let flags = Flags { listen, data: data.to_owned(), database_url: None, media: None, public_url: None };
+    let server = Server { data: Some(data.to_owned()), ..Server::default() };
+    let flags = Flags { server, ..Flags::default() };
     let config = Config::new(&flags, listen).unwrap();
     let clock = Clock::default();
     let app = App::open(&config, clock.clone()).await.unwrap();

@@ -49,7 +49,7 @@ impl Board {
 
     async fn start_with(data: &Path, arguments: &[&str]) -> Board {
         let mut command = madang(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        command.args(arguments).env("MADANG_LOG", "warn").stdout(Stdio::piped());
+        command.args(arguments).envs([("MADANG_LOG", "warn"), ("MADANG_LIMITS", "off")]).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap_or_default();

@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use madang::{
     app::App,
     clock::Clock,
-    config::{Config, Flags},
+    config::{Config, Database, Flags, Limits, Server, Switch},
     jobs, router,
     secret::Key,
 };
@@ -70,23 +70,33 @@ pub(crate) struct TestApp {
 
 impl TestApp {
     pub(crate) async fn sqlite() -> TestApp {
-        TestApp::on(Scratch::sqlite().unwrap()).await
+        TestApp::on(Scratch::sqlite().unwrap(), |_| {}).await
     }
 
     pub(crate) async fn postgres() -> TestApp {
-        TestApp::on(Scratch::postgres().await.unwrap()).await
+        TestApp::on(Scratch::postgres().await.unwrap(), |_| {}).await
     }
 
-    async fn on(scratch: Scratch) -> TestApp {
+    /// A board whose operator decided something else; what does not touch the database needs no second one.
+    pub(crate) async fn with(change: impl FnOnce(&mut Flags)) -> TestApp {
+        TestApp::on(Scratch::sqlite().unwrap(), change).await
+    }
+
+    async fn on(scratch: Scratch, change: impl FnOnce(&mut Flags)) -> TestApp {
         let folder = tempfile::tempdir().unwrap();
-        let flags = Flags {
-            listen: "127.0.0.1:8000".parse().unwrap(),
-            data: folder.path().join("data"),
-            database_url: Some(scratch.url().to_owned()),
-            media: None,
-            public_url: Some("http://board.test".to_owned()),
+        let mut flags = Flags {
+            server: Server {
+                data: Some(folder.path().join("data")),
+                public_url: Some("http://board.test".parse().unwrap()),
+                ..Server::default()
+            },
+            database: Database { database_url: Some(scratch.url().to_owned()) },
+            // Tests send more requests than people do.
+            limits: Limits { limits: Some(Switch::Off), ..Limits::default() },
+            ..Flags::default()
         };
-        let config = Config::new(&flags, flags.listen).unwrap();
+        change(&mut flags);
+        let config = Config::new(&flags, flags.server.listen()).unwrap();
         let clock = Clock::default();
         let app = App::open(&config, clock.clone()).await.unwrap();
         let router = router::router(app.clone());
@@ -95,7 +105,7 @@ impl TestApp {
 
     /// Somebody who is not logged in.
     pub(crate) fn anonymous(&self) -> Client {
-        Client { router: self.router.clone(), name: String::new(), token: None, id: 0 }
+        Client::of(self.router.clone())
     }
 
     /// Signs a user up as `name@example.com` with the nickname `name`, and logs him in.
@@ -168,6 +178,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Somebody who uses this router.
+    pub(crate) fn of(router: Router) -> Client {
+        Client { router, name: String::new(), token: None, id: 0 }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, &[], Body::empty()).await
     }

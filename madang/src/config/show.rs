@@ -1,0 +1,106 @@
+//! What the operator is shown of the configuration: without secrets.
+
+use std::ffi::OsString;
+
+use clap::{
+    Command,
+    error::{ContextKind, ErrorKind},
+};
+use toml::Value;
+
+use super::{ConfigError, Flags, file::table};
+
+/// Stands where a secret would.
+const HIDDEN: &str = "***";
+
+impl Flags {
+    /// The whole configuration with its defaults, as a file of settings that names each one's source.
+    ///
+    /// # Errors
+    /// A sentence for the operator if a path is no text.
+    pub fn show(&self) -> Result<String, ConfigError> {
+        let mut text = String::new();
+        for (section, keys) in table(&self.effective())? {
+            let Value::Table(keys) = keys else { continue };
+            if keys.is_empty() {
+                continue;
+            }
+            text += &format!("[{section}]\n");
+            for (key, value) in keys {
+                let origin = self.sources.origin(&format!("{section}.{key}"));
+                text += &format!("{key} = {} # {}\n", shown(value), origin.escape_debug());
+            }
+            text += "\n";
+        }
+        Ok(text)
+    }
+}
+
+fn shown(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_secrets(&text)),
+        value => value,
+    }
+}
+
+/// A URL without its password and its parameters, which may be secrets too. Errs on the side of hiding.
+fn without_secrets(url: &str) -> String {
+    let is_scheme = |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || b"+-.[".contains(&c));
+    let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
+        return if url.contains(['=', '@']) { HIDDEN.to_owned() } else { url.to_owned() };
+    };
+    // A password may hold any sign, so that the last @ is where it ends.
+    let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
+    let host = host.split_once('?').map_or(host.to_owned(), |(host, _)| format!("{host}?{HIDDEN}"));
+    match user {
+        None => format!("{scheme}:{host}"),
+        Some(user) => match user.split_once(':') {
+            None if !user.contains('?') => format!("{scheme}:{user}@{host}"),
+            None => format!("{scheme}:{HIDDEN}@{host}"),
+            Some((user, _)) => format!("{scheme}:{user}:{HIDDEN}@{host}"),
+        },
+    }
+}
+
+/// One line of what is wrong with a command line or with a variable that stands in for a flag of it.
+pub fn explain(error: &clap::Error, command: &Command, arguments: &[OsString]) -> String {
+    // Its first line says what is wrong; the others repeat the usage.
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let flag = argument.split_whitespace().next().unwrap_or_default();
+    let is_flag = |given: &OsString| given.to_str().is_some_and(|given| given.split('=').next() == Some(flag));
+    let invalid = matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
+    if !invalid || arguments.iter().any(is_flag) {
+        return line.to_owned();
+    }
+    let variable =
+        command.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--")).and_then(clap::Arg::get_env);
+    variable.map_or_else(|| line.to_owned(), |name| format!("{}: {line}", name.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s01_a_shown_url_has_no_secret() {
+        for (url, shown) in [
+            ("postgres://ann@db/x", "postgres://ann@db/x"),
+            ("postgres://ann:canary@db:5432/x", "postgres://ann:***@db:5432/x"),
+            ("postgres://ann:ca@na:r/y?@db/x", "postgres://ann:***@db/x"),
+            ("postgres://db/x?user=ann&password=canary", "postgres://db/x?***"),
+            ("postgres://db/x?user=ann&password=can@ary", "postgres:***@ary"),
+            ("s3://bucket/prefix?secret_access_key=canary", "s3://bucket/prefix?***"),
+            ("sqlite:/var/lib/madang/madang.db", "sqlite:/var/lib/madang/madang.db"),
+            ("./madang-data", "./madang-data"),
+            ("127.0.0.1:8000", "127.0.0.1:8000"),
+            ("[::1]:8000", "[::1]:8000"),
+            ("host=db password=canary", "***"),
+            ("host=db:1 password=canary", "***"),
+            ("ann/canary@db", "***"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Figures for Prometheus, on a listener of their own. `docs/operations.md` says what each means.
+//!
+//! Requests are counted as they pass; everything else keeps its own figures, which are read when Prometheus asks. Labels
+//! are routes and never paths, so that nobody outside can make there be more of them.
+
+mod process;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use prometheus_client::{
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        histogram::Histogram,
+        info::Info,
+    },
+    registry::Registry,
+};
+use tokio::time::Instant;
+
+use crate::app::App;
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Seconds. Log-ins and uploads take tens to hundreds of milliseconds; a handler has 30 s.
+const DURATIONS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Jobs are counted no further than this, so that asking stays cheap.
+const MOST_JOBS: u32 = 10_000;
+
+/// What is counted while the board runs.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    durations: Family<Asked, Histogram>,
+    in_flight: Gauge,
+    images: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    method: &'static str,
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut registry = Registry::default();
+        let requests = Family::<Answered, Counter>::default();
+        let durations = Family::<Asked, Histogram>::new_with_constructor(|| Histogram::new(DURATIONS));
+        let (in_flight, images) = (Gauge::default(), Counter::default());
+        registry.register("http_requests", "Requests that were answered", requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "From the head of a request to its answer",
+            durations.clone(),
+        );
+        registry.register("http_requests_in_flight", "Requests being answered", in_flight.clone());
+        registry.register("madang_images_stored", "Images that were checked, encoded anew and stored", images.clone());
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("madang_build", "The program", build);
+        Metrics { registry, requests, durations, in_flight, images }
+    }
+}
+
+impl Metrics {
+    /// Counts images that were stored.
+    pub fn stored_images(&self, how_many: usize) {
+        self.images.inc_by(how_many as u64);
+    }
+
+    fn answered(&self, asked: Asked, status: StatusCode, took: Duration) {
+        self.durations.get_or_create(&asked).observe(took.as_secs_f64());
+        let Asked { method, route } = asked;
+        self.requests.get_or_create(&Answered { method, route, status: status.as_u16() }).inc();
+    }
+}
+
+/// A request that is being answered, also if its client goes away.
+struct InFlight(Gauge);
+
+impl InFlight {
+    fn new(gauge: &Gauge) -> InFlight {
+        gauge.inc();
+        InFlight(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Counts every request and how long its answer took.
+pub async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let _in_flight = InFlight::new(&metrics.in_flight);
+    let route = request.extensions().get().map_or("none", MatchedPath::as_str).to_owned();
+    let asked = Asked { method: known(request.method()), route };
+    let started = Instant::now();
+    let response = next.run(request).await;
+    metrics.answered(asked, response.status(), started.elapsed());
+    response
+}
+
+/// A client may send any word for a method.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// What answers Prometheus: `GET /metrics` and nothing else.
+pub fn router(app: App) -> Router {
+    Router::new().route("/metrics", get(figures)).with_state(app)
+}
+
+async fn figures(State(app): State<App>) -> Response {
+    let mut text = String::new();
+    let now = snapshot(&app).await;
+    let written = encode_registry(&mut text, &app.metrics.registry)
+        .and_then(|()| encode_registry(&mut text, &now))
+        .and_then(|()| encode_eof(&mut text));
+    match written {
+        Ok(()) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What others count, as it is now.
+async fn snapshot(app: &App) -> Registry {
+    let mut now = Registry::default();
+    let stats = app.db.stats();
+    for (name, help, value) in [
+        ("greenlit_connections_opened", "Database connections opened", stats.opened),
+        ("greenlit_connections_discarded", "Database connections thrown away, not known to be clean", stats.discarded),
+        ("greenlit_statements_cancelled", "Statements stopped because their request was gone", stats.cancelled),
+        ("greenlit_sessions_rolled_back", "Transactions rolled back because their request was gone", stats.rolled_back),
+        ("greenlit_warnings", "Warnings of the database server", stats.warnings),
+    ] {
+        now.register(name, help, ConstCounter::new(value));
+    }
+    let refused = Family::<[(&'static str, &'static str); 1], Counter>::default();
+    for (quota, count) in app.limits.refused() {
+        refused.get_or_create(&[("quota", quota)]).inc_by(count);
+    }
+    now.register("madang_limited", "Requests that exceeded a quota", refused);
+    // A database that is away is told by readyz; the other figures are wanted all the more.
+    if let Ok(backlog) = app.db.outbox().backlog(MOST_JOBS).await {
+        now.register("madang_jobs_due", "Jobs that wait for the worker", ConstGauge::new(i64::from(backlog.due)));
+        now.register("madang_jobs_parked", "Jobs that failed too often", ConstGauge::new(i64::from(backlog.parked)));
+    }
+    process::register(&mut now);
+    now
+}
