@@ -57,7 +57,7 @@ impl App {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(config: &Config, clock: Clock) -> Result<App, ConfigError> {
-        let key = config.key()?;
+        let (key, old_key) = (config.key()?, config.old_key()?);
         let opening = async {
             let db = Db::open(&config.database_url).await?;
             db.migrate(migration::HISTORY).await?;
@@ -72,7 +72,7 @@ impl App {
             db,
             media,
             passwords: Passwords::default(),
-            tokens: Tokens::new(&key, clock.clone()),
+            tokens: Tokens::new(&key, old_key.as_ref(), clock.clone()),
             limits: Limits::new(config.settings.quotas.as_ref(), &clock),
             metrics: Arc::default(),
             config: config.settings.clone(),

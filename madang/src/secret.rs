@@ -52,21 +52,30 @@ impl Key {
     /// # Errors
     /// A sentence for the operator if the file cannot be read or written, can be read by others, or holds no key.
     pub fn load_or_create(file: &Path) -> Result<Key, String> {
+        if let Some(key) = Key::load(file)? {
+            return Ok(key);
+        }
+        let key = Key(random());
+        key.write(file).map_err(|e| format!("cannot write the key to {}: {e}", file.display()))?;
+        Ok(key)
+    }
+
+    /// Reads the key from its file, if there is one.
+    ///
+    /// # Errors
+    /// A sentence for the operator if the file cannot be read, can be read by others, or holds no key.
+    pub fn load(file: &Path) -> Result<Option<Key>, String> {
         match fs::read_to_string(file) {
             Ok(text) => {
                 let mode = fs::metadata(file).map(|m| m.permissions().mode()).unwrap_or_default();
                 if mode & 0o077 != 0 {
                     return Err(format!("{} can be read by others: run chmod 600 on it", file.display()));
                 }
-                Key::parse(text.trim()).ok_or_else(|| {
+                Key::parse(text.trim()).map(Some).ok_or_else(|| {
                     format!("{} holds no key: it must be {} hexadecimal digits", file.display(), 2 * KEY_BYTES)
                 })
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let key = Key(random());
-                key.write(file).map_err(|e| format!("cannot write the key to {}: {e}", file.display()))?;
-                Ok(key)
-            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(format!("cannot read the key in {}: {e}", file.display())),
         }
     }

@@ -48,7 +48,8 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
-    announce(&config, listening);
+    let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
+    announce(&config, listening, metrics_address);
     if config.settings.quotas.is_none() {
         tracing::warn!(
             "rate limits are off ({}): anybody may guess passwords and flood",
@@ -56,8 +57,7 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
         );
     }
     tokio::spawn(app.limits.clone().sweep());
-    if let Some((listener, address)) = metrics_listener {
-        tracing::info!(%address, "serves metrics");
+    if let Some((listener, _)) = metrics_listener {
         tokio::spawn(serve_metrics(listener, app.clone()));
     }
 
@@ -110,14 +110,15 @@ async fn second_signal() {
 }
 
 /// Tells the operator where everything is. This is the program's output; the log goes elsewhere.
-fn announce(config: &Config, listening: SocketAddr) {
+fn announce(config: &Config, listening: SocketAddr, metrics: Option<SocketAddr>) {
     let database = config.database_url.strip_prefix("sqlite:").unwrap_or("PostgreSQL");
+    let metrics = metrics.map(|address| format!("Metrics             http://{address}/metrics\n")).unwrap_or_default();
     let text = format!(
         "Madang listens on   http://{listening}\n\
          Data                {}\n\
          Database            {database}\n\
          Images              {}\n\
-         Documentation       {}{}\n",
+         Documentation       {}{}\n{metrics}",
         config.data.path().display(),
         config.media.path().display(),
         config.public_url,

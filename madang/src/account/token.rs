@@ -25,7 +25,8 @@ const ALGORITHM: Algorithm = Algorithm::HS256;
 /// Makes and checks access tokens.
 pub struct Tokens {
     signing: EncodingKey,
-    checking: DecodingKey,
+    /// Ours first, then the one before it.
+    checking: Vec<DecodingKey>,
     validation: Validation,
     clock: Clock,
 }
@@ -50,8 +51,8 @@ pub(super) struct Bearer {
 }
 
 impl Tokens {
-    /// Tokens signed with this key.
-    pub fn new(key: &Key, clock: Clock) -> Tokens {
+    /// Tokens signed with this key; those signed with the old one are good too.
+    pub fn new(key: &Key, old: Option<&Key>, clock: Clock) -> Tokens {
         let mut validation = Validation::new(ALGORITHM);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
@@ -61,7 +62,7 @@ impl Tokens {
         validation.validate_nbf = false;
         Tokens {
             signing: EncodingKey::from_secret(key.bytes()),
-            checking: DecodingKey::from_secret(key.bytes()),
+            checking: [key].into_iter().chain(old).map(|key| DecodingKey::from_secret(key.bytes())).collect(),
             validation,
             clock,
         }
@@ -86,7 +87,8 @@ impl Tokens {
         if token.len() > MOST_BYTES {
             return None;
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation).ok()?.claims;
+        let read = |key| jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok();
+        let claims = self.checking.iter().find_map(read)?.claims;
         let now = self.clock.now().seconds();
         let timely = claims.exp.saturating_add(LEEWAY) > now
             && claims.nbf.saturating_sub(LEEWAY) <= now

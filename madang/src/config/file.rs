@@ -66,6 +66,10 @@ fn sentence(error: &toml::de::Error, text: &str) -> String {
     let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
     let section = before.lines().filter_map(|line| line.trim().strip_prefix('[')?.split_once(']')).next_back();
     let message = error.message().lines().next().unwrap_or_default();
+    let message = match message.split_once(", expected ") {
+        Some((what, expected)) if what.starts_with("invalid ") => format!("it must be {expected}"),
+        _ => message.to_owned(),
+    };
     match (section, key) {
         (Some((section, _)), Some(key)) => format!("line {line}, {section}.{key}: {message}"),
         (None, Some(key)) => format!("line {line}, {key}: {message}"),

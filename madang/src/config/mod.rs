@@ -210,4 +210,12 @@ impl Config {
     pub fn key(&self) -> Result<Key, ConfigError> {
         Key::load_or_create(&self.data.path().join("key")).map_err(ConfigError)
     }
+
+    /// The key before it, whose tokens are still good as long as the operator keeps it.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn old_key(&self) -> Result<Option<Key>, ConfigError> {
+        Key::load(&self.data.path().join("key.old")).map_err(ConfigError)
+    }
 }

@@ -1,7 +1,9 @@
 //! The real program: how it starts, what it keeps, and how it ends. Every child is killed when its test ends.
 
 mod clients;
+mod config;
 mod kill;
+mod log;
 mod start;
 mod stop;
 

@@ -78,6 +78,37 @@ async fn s03_the_key_is_private_and_every_installation_has_its_own() {
     board.stop().await;
 }
 
+#[tokio::test]
+async fn s03_a_new_key_ends_no_log_in_until_the_old_one_is_removed() {
+    let (_folder, data) = folder();
+    let (key, old) = (data.join("key"), data.join("key.old"));
+    let mut board = Board::start(&data).await;
+    board.log_in("ann").await;
+    let earlier = board.wire.token.clone();
+    board.stop().await;
+
+    fs::rename(&key, &old).unwrap();
+    let mut board = Board::start(&data).await;
+    assert_ne!(fs::read(&key).unwrap(), fs::read(&old).unwrap());
+    board.wire.token = earlier.clone();
+    board.wire.get("/api/mypage/profile").await.unwrap().expect(200);
+    board.log_in("ann").await;
+    let later = board.wire.token.clone();
+    board.stop().await;
+
+    fs::remove_file(&old).unwrap();
+    let mut board = Board::start(&data).await;
+    board.wire.token = later;
+    board.wire.get("/api/mypage/profile").await.unwrap().expect(200);
+    board.wire.token = earlier;
+    board.wire.get("/api/mypage/profile").await.unwrap().expect(401);
+    board.stop().await;
+
+    fs::write(&old, "changeme").unwrap();
+    fs::set_permissions(&old, fs::Permissions::from_mode(0o600)).unwrap();
+    refuses(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()], None, "key.old").await;
+}
+
 /// Runs the program, which must end by itself.
 async fn run(arguments: &[&str], log: Option<&str>) -> Output {
     let mut command = madang(arguments);
