@@ -43,7 +43,7 @@ fn shown(value: Value) -> Value {
     }
 }
 
-/// A URL without its password and its parameters, which may be secrets too. Errs on the side of hiding.
+/// A URL without its password, and without parameters that may be secrets too. Errs on the side of hiding.
 fn without_secrets(url: &str) -> String {
     let is_scheme = |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || b"+-.[".contains(&c));
     let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
@@ -51,7 +51,13 @@ fn without_secrets(url: &str) -> String {
     };
     // A password may hold any sign, so that the last @ is where it ends.
     let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
-    let host = host.split_once('?').map_or(host.to_owned(), |(host, _)| format!("{host}?{HIDDEN}"));
+    let host = match host.split_once('?') {
+        None => host.to_owned(),
+        Some((host, parameters)) => {
+            let parameters: Vec<String> = parameters.split('&').map(parameter_without_secret).collect();
+            format!("{host}?{}", parameters.join("&"))
+        }
+    };
     match user {
         None => format!("{scheme}:{host}"),
         Some(user) => match user.split_once(':') {
@@ -59,6 +65,16 @@ fn without_secrets(url: &str) -> String {
             None => format!("{scheme}:{HIDDEN}@{host}"),
             Some((user, _)) => format!("{scheme}:{user}:{HIDDEN}@{host}"),
         },
+    }
+}
+
+fn parameter_without_secret(parameter: &str) -> String {
+    const PLAIN: [&str; 7] =
+        ["application_name", "connect_timeout", "endpoint", "public_url", "region", "sslmode", "user"];
+    match parameter.split_once('=') {
+        Some((name, _)) if !PLAIN.contains(&name) => format!("{name}={HIDDEN}"),
+        Some(_) => parameter.to_owned(),
+        None => HIDDEN.to_owned(),
     }
 }
 
@@ -89,9 +105,11 @@ mod tests {
             ("postgres://ann@db/x", "postgres://ann@db/x"),
             ("postgres://ann:canary@db:5432/x", "postgres://ann:***@db:5432/x"),
             ("postgres://ann:ca@na:r/y?@db/x", "postgres://ann:***@db/x"),
-            ("postgres://db/x?user=ann&password=canary", "postgres://db/x?***"),
+            ("postgres://db/x?user=ann&password=canary", "postgres://db/x?user=ann&password=***"),
+            ("postgres://db/x?canary", "postgres://db/x?***"),
             ("postgres://db/x?user=ann&password=can@ary", "postgres:***@ary"),
-            ("s3://bucket/prefix?secret_access_key=canary", "s3://bucket/prefix?***"),
+            ("s3://bucket/prefix?secret_access_key=canary", "s3://bucket/prefix?secret_access_key=***"),
+            ("s3://bucket/?region=eu&endpoint=http://db:1", "s3://bucket/?region=eu&endpoint=http://db:1"),
             ("sqlite:/var/lib/madang/madang.db", "sqlite:/var/lib/madang/madang.db"),
             ("./madang-data", "./madang-data"),
             ("127.0.0.1:8000", "127.0.0.1:8000"),

@@ -38,6 +38,8 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 const DURATIONS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Jobs are counted no further than this, so that asking stays cheap.
 const MOST_JOBS: u32 = 10_000;
+/// How long the database may take to count them: Prometheus itself waits ten seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is counted while the board runs.
 #[derive(Debug)]
@@ -172,7 +174,7 @@ async fn snapshot(app: &App) -> Registry {
     }
     now.register("madang_limited", "Requests that exceeded a quota", refused);
     // A database that is away is told by readyz; the other figures are wanted all the more.
-    if let Ok(backlog) = app.db.outbox().backlog(MOST_JOBS).await {
+    if let Ok(Ok(backlog)) = tokio::time::timeout(PATIENCE, app.db.outbox().backlog(MOST_JOBS)).await {
         now.register("madang_jobs_due", "Jobs that wait for the worker", ConstGauge::new(i64::from(backlog.due)));
         now.register("madang_jobs_parked", "Jobs that failed too often", ConstGauge::new(i64::from(backlog.parked)));
     }
