@@ -24,5 +24,6 @@ pub mod router;
 pub mod secret;
 pub mod serve;
 pub mod sql;
+pub mod store_url;
 mod totals;
 mod turns;

@@ -120,7 +120,7 @@ fn announce(config: &Config, listening: SocketAddr, metrics: Option<SocketAddr>)
          Images              {}\n\
          Documentation       {}{}\n{metrics}",
         config.data.path().display(),
-        config.media.path().display(),
+        config.media,
         config.public_url,
         crate::openapi::DOCS,
     );

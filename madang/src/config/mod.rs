@@ -28,7 +28,7 @@ pub use self::{
     database::Database,
     folder::Folder,
     limits::{Limits, Switch},
-    media::Media,
+    media::{Images, Media},
     metrics::Metrics,
     privacy::Privacy,
     server::{PublicUrl, Server},
@@ -39,6 +39,7 @@ use crate::{
     http::{client::Network, cors::Origin},
     limits::Quotas,
     secret::Key,
+    store_url::StoreUrl,
 };
 
 /// Has a type of `FromStr` and `Display` read and written as text.
@@ -115,13 +116,12 @@ impl Flags {
     /// # Errors
     /// A sentence for the operator.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.media_folder().map(drop)
+        self.store().map(drop)
     }
 
-    fn media_folder(&self) -> Result<PathBuf, ConfigError> {
-        media::folder(&self.media.url(&self.server.data())).ok_or_else(|| {
-            ConfigError(format!("{} must be like file:/var/lib/madang/images", self.sources.name("media.url")))
-        })
+    fn store(&self) -> Result<StoreUrl, ConfigError> {
+        let url = self.media.url(&self.server.data());
+        StoreUrl::parse(&url).map_err(|e| ConfigError(format!("{} {e}", self.sources.name("media.url"))))
     }
 
     /// The same with every default filled in.
@@ -153,8 +153,8 @@ pub struct Config {
     pub data: Folder,
     /// The database.
     pub database_url: String,
-    /// The folder of images.
-    pub media: Folder,
+    /// Where images are kept.
+    pub media: Images,
     /// How clients reach the board, without a slash at the end.
     pub public_url: String,
     /// What requests are answered by.
@@ -186,12 +186,12 @@ impl Config {
     /// A sentence for the operator.
     pub fn new(flags: &Flags, listening: SocketAddr) -> Result<Config, ConfigError> {
         let data = flags.server.data();
-        let media = flags.media_folder()?;
+        let store = flags.store()?;
         Ok(Config {
             database_url: flags.database.url(&data),
             public_url: flags.server.public_url(listening).to_string(),
             data: Folder::take(&data, "data folder")?,
-            media: Folder::take(&media, "image folder")?,
+            media: Images::take(store)?,
             settings: Settings {
                 signup: flags.account.signup.unwrap_or_default(),
                 public_emails: flags.privacy.public_emails.unwrap_or_default(),

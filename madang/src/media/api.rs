@@ -1,17 +1,17 @@
 //! Serving images.
 
+use std::io;
+
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use http_range_header::parse_range_header;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::store::parse_name;
+use super::store::{CACHE_CONTROL, Name};
 use crate::{
     app::App,
     error::{Code, Error, Result},
@@ -19,8 +19,7 @@ use crate::{
     openapi::Problem,
 };
 
-/// Bytes that are read and sent at a time.
-const PIECE: usize = 64 * 1024;
+const CROSS_ORIGIN: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(read_image))
@@ -35,26 +34,36 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     responses(
         (status = 200, description = "The image", content_type = "image/*"),
         (status = 206, description = "The part that `Range` asks for", content_type = "image/*"),
+        (status = 307, description = "Where the image is, if the operator serves images elsewhere"),
         (status = 304, description = "Not changed: `If-None-Match` holds its tag"),
         (status = 404, description = "`not_found`", body = Problem),
         (status = 416, description = "`range_not_satisfiable`: more than one range, or one outside of the image", body = Problem),
+        (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]
-async fn read_image(State(app): State<App>, path: PathFields, request: HeaderMap) -> Result<Response> {
+async fn read_image(State(app): State<App>, method: Method, path: PathFields, request: HeaderMap) -> Result<Response> {
     let mut fields = path.fields();
-    let name = fields.text("name", 1..=100);
-    let (key, format) = parse_name(&name).ok_or(Code::NotFound)?;
-    let mut file = app.media.store.open(key, format).await.map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Code::NotFound.into(),
-        _ => Error::from(Code::Unavailable).caused_by(e),
-    })?;
-    let length = file.metadata().await.map_err(Error::internal)?.len();
+    let name = Name::parse(&fields.text("name", 1..=100)).ok_or(Code::NotFound)?;
+    let store = &app.media.store;
+    if let Some(url) = store.public_url(&name) {
+        return Ok(elsewhere(&url));
+    }
+    // A bucket is asked once for a whole image; where less may be wanted, first how long it is.
+    let asks_for_less = [header::RANGE, header::IF_NONE_MATCH].iter().any(|name| request.contains_key(name));
+    let whole = match method == Method::HEAD || asks_for_less {
+        true => None,
+        false => Some(store.open(&name, None).await.map_err(missing)?),
+    };
+    let length = match &whole {
+        Some(object) => object.length,
+        None => store.length(&name).await.map_err(missing)?,
+    };
     if length == 0 {
         return Err(Code::NotFound.into()); // no picture is empty: damage
     }
 
-    let tag = format!("\"{key}\"");
-    let mut headers = headers(format.content_type(), &tag);
+    let tag = format!("\"{name}\"");
+    let mut headers = headers(name.format().content_type(), &tag);
     let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|one| matches!(one.trim(), "*") || one.trim().ends_with(&tag))) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
@@ -65,16 +74,35 @@ async fn read_image(State(app): State<App>, path: PathFields, request: HeaderMap
         return Ok(refused);
     };
     let size = last + 1 - first;
-    let status = if size < length {
+    let mut status = StatusCode::OK;
+    if size < length {
         headers.insert(header::CONTENT_RANGE, value(&format!("bytes {first}-{last}/{length}")));
-        file.seek(std::io::SeekFrom::Start(first)).await.map_err(Error::internal)?;
-        StatusCode::PARTIAL_CONTENT
-    } else {
-        StatusCode::OK
-    };
+        status = StatusCode::PARTIAL_CONTENT;
+    }
     headers.insert(header::CONTENT_LENGTH, size.into());
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(size), PIECE));
+    let body = match whole {
+        _ if method == Method::HEAD => Body::empty(),
+        Some(object) => Body::from_stream(object.pieces),
+        None => Body::from_stream(store.open(&name, Some(first..last + 1)).await.map_err(missing)?.pieces),
+    };
     Ok((status, headers, body).into_response())
+}
+
+fn missing(e: io::Error) -> Error {
+    match e.kind() {
+        io::ErrorKind::NotFound => Code::NotFound.into(),
+        _ => Error::from(Code::Unavailable).caused_by(e),
+    }
+}
+
+/// Where the bucket itself serves the image. Remembered briefly: the operator may move it.
+fn elsewhere(url: &str) -> Response {
+    let headers = [
+        (header::LOCATION, value(url)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60")),
+        (CROSS_ORIGIN, HeaderValue::from_static("cross-origin")),
+    ];
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
 }
 
 /// The first and last byte that are wanted; `None` if that cannot be had. A picture is asked for in one piece or not at
@@ -96,11 +124,11 @@ fn wanted(request: &HeaderMap, length: u64) -> Option<(u64, u64)> {
 fn headers(content_type: &'static str, tag: &str) -> HeaderMap {
     HeaderMap::from_iter([
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+        (header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL)),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("inline")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
         // Clients on other sites show the images: that is what they are for.
-        (header::HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
+        (CROSS_ORIGIN, HeaderValue::from_static("cross-origin")),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (header::ETAG, value(tag)),
     ])

@@ -3,7 +3,7 @@
 use greenlit::{Job, Tx};
 use serde::{Deserialize, Serialize};
 
-use super::{Image, queries, staging, store::parse_name};
+use super::{Image, queries, staging, store::Name};
 use crate::app::App;
 
 /// The topic of jobs that delete objects.
@@ -30,8 +30,8 @@ pub(super) async fn delete_objects(tx: &mut Tx, images: &[Image]) -> greenlit::R
 pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let objects: Objects = job.payload()?;
     for name in &objects.names {
-        let (key, format) = parse_name(name).ok_or("not the name of an image")?;
-        app.media.store.delete(key, format).await?;
+        let name = Name::parse(name).ok_or("not the name of an image")?;
+        app.media.store.delete(&name).await?;
     }
     Ok(())
 }

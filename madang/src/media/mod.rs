@@ -19,14 +19,14 @@ pub(crate) use queries::{Image, JoinedImage, image_columns, of_feeds};
 pub(crate) use staging::{Staged, claim, discard, remove, stage};
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Images},
     error::{Code, Error},
     http::form::FileSink,
     turns::Turns,
 };
 use picture::{DecodeBudget, Refused};
 use spool::{Spool, SpoolError};
-use store::{LocalStore, Store};
+use store::{LocalStore, S3Store, Store};
 
 /// The most images that a feed has.
 pub const IMAGES_PER_FEED: usize = 10;
@@ -54,9 +54,11 @@ impl Media {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(config: &Config) -> Result<Media, ConfigError> {
-        let folder = config.media.path();
-        let failed = |e| ConfigError(format!("the images in {} cannot be kept: {e}", folder.display()));
-        let store = Store::Local(LocalStore::open(folder).await.map_err(failed)?);
+        let failed = |e| ConfigError(format!("the images in {} cannot be kept: {e}", config.media));
+        let store = match &config.media {
+            Images::Folder(folder) => Store::Local(LocalStore::open(folder.path()).await.map_err(failed)?),
+            Images::S3(url) => Store::S3(bucket(S3Store::open(url).map_err(|e| ConfigError(format!("--media: {e}")))?)),
+        };
         let swept = store.sweep_leftovers().await.map_err(failed)?;
         if swept > 0 {
             tracing::info!(swept, "removed what interrupted uploads had left");
@@ -84,6 +86,17 @@ impl Media {
     pub(crate) fn upload(&self) -> Spool {
         self.spool(picture::MAX_BYTES as u64)
     }
+}
+
+/// The board starts without its bucket too; somebody should know then.
+fn bucket(store: S3Store) -> S3Store {
+    let probed = store.clone();
+    tokio::spawn(async move {
+        if let Err(e) = probed.probe().await {
+            tracing::warn!(cause = %e, "images cannot be stored for now");
+        }
+    });
+    store
 }
 
 impl FileSink for Spool {

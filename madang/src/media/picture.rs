@@ -25,6 +25,9 @@ pub const MAX_PIXELS: u64 = 40_000_000;
 /// The longest side a picture may have, in pixels: what a JPEG can express.
 pub const MAX_SIDE: u32 = 65_535;
 
+/// The width of a thumbnail, in pixels; its height keeps the proportions. A picture that is no wider has none.
+pub const THUMBNAIL_WIDTH: u32 = 640;
+
 /// The formats that pictures are stored in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Format {

@@ -4,18 +4,12 @@ use std::time::Duration;
 
 use greenlit::{Opts, Tx};
 
-use super::{
-    Image, jobs,
-    picture::{Format, Picture},
-    queries,
-    spool::Spool,
-};
+use super::{Image, jobs, picture::Picture, queries, spool::Spool, store::Name};
 use crate::{
     account::UserId,
     app::App,
     error::{Code, Error, Result},
     http::body::Progress,
-    secret,
 };
 
 /// How long a staged image waits to be claimed. Far longer than a request can last, so that no image expires under one.
@@ -42,14 +36,16 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
     }
     // Whole requests take turns: if their pictures did, all of them would become late together.
     let _turn = app.media.turns.take().await?;
-    let mut pictures: Vec<(Image, Format, Spool)> = Vec::new();
+    app.media.store.check_room().await.map_err(unavailable)?;
+    let mut pictures: Vec<(Image, Name, Spool)> = Vec::new();
     for upload in uploads {
         let bytes = upload.into_bytes().await.map_err(unavailable)?;
         let picture = app.media.budget.reencode(bytes).await?;
-        let image = describe(&picture, pictures.len());
+        let name = Name::random(picture.format);
+        let image = describe(&picture, &name, pictures.len());
         let mut encoded = app.media.spool(u64::MAX);
         encoded.write(&picture.bytes).await.map_err(unavailable)?;
-        pictures.push((image, picture.format, encoded));
+        pictures.push((image, name, encoded));
         progress.mark();
     }
     let expires = app.clock.now().after(STAGED_FOR);
@@ -64,9 +60,9 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
         .await?;
     let mut staged = Vec::new();
     let mut failure = None;
-    for (image, format, encoded) in pictures {
+    for (image, name, encoded) in pictures {
         if failure.is_none() {
-            failure = put(app, &image, format, encoded).await.err();
+            failure = put(app, &name, encoded).await.err();
             progress.mark();
         }
         staged.push(Staged { image });
@@ -83,9 +79,9 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
     }
 }
 
-async fn put(app: &App, image: &Image, format: Format, encoded: Spool) -> Result<()> {
+async fn put(app: &App, name: &Name, encoded: Spool) -> Result<()> {
     let bytes = encoded.into_bytes().await.map_err(unavailable)?;
-    app.media.store.put(&image.image_key, format, bytes).await.map_err(unavailable)
+    app.media.store.put(name, bytes).await.map_err(unavailable)
 }
 
 fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -93,11 +89,11 @@ fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Er
 }
 
 /// The row of a picture that stands so far behind the first of its request.
-fn describe(picture: &Picture, position: usize) -> Image {
+fn describe(picture: &Picture, name: &Name, position: usize) -> Image {
     Image {
         feed_id: 0,
-        image_key: secret::random_name(),
-        extension: picture.format.extension().to_owned(),
+        image_key: name.key().to_owned(),
+        extension: name.format().extension().to_owned(),
         position: i64::try_from(position).unwrap_or(i64::MAX),
         width: picture.width.into(),
         height: picture.height.into(),

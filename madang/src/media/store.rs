@@ -1,32 +1,53 @@
 //! Where pictures are kept.
 
 mod local;
+mod name;
+mod object;
+mod s3;
 
-use std::io;
+use std::{io, ops::Range};
+
+use futures_util::stream::BoxStream;
 
 pub use local::LocalStore;
+pub use name::Name;
+pub use object::{Object, Pieces};
+pub use s3::S3Store;
 
-use super::picture::Format;
+/// What clients may do with an object: keep it for ever, since it never changes.
+pub(super) const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
-/// The store of pictures. An object is named by a key, 32 lower-case hexadecimal characters that are
-/// made by us, and by its format; anything else is refused with [`io::ErrorKind::InvalidInput`], so
-/// that no name reaches a path or an URL from outside.
+/// The store of pictures.
 #[derive(Debug, Clone)]
 pub enum Store {
     /// A folder of this machine.
     Local(LocalStore),
+    /// A bucket.
+    S3(S3Store),
 }
 
 impl Store {
+    /// Whether something may be stored: a disk is not filled to its end, since the database may be on it too.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`], or whatever the storage says.
+    pub async fn check_room(&self) -> io::Result<()> {
+        match self {
+            Self::Local(store) => store.check_room().await,
+            Self::S3(_) => Ok(()),
+        }
+    }
+
     /// Stores an object durably; an object of the same name is replaced.
     ///
     /// Cancelled, it leaves the whole object or nothing.
     ///
     /// # Errors
     /// Whatever the storage says; then the object is to be deleted, as it may be there nevertheless.
-    pub async fn put(&self, key: &str, format: Format, bytes: Vec<u8>) -> io::Result<()> {
+    pub async fn put(&self, name: &Name, bytes: Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Local(store) => store.put(key, format, bytes).await,
+            Self::Local(store) => store.put(name, bytes).await,
+            Self::S3(store) => store.put(name, bytes).await,
         }
     }
 
@@ -34,19 +55,32 @@ impl Store {
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`], or whatever the storage says.
-    pub async fn get(&self, key: &str, format: Format) -> io::Result<Vec<u8>> {
+    pub async fn get(&self, name: &Name) -> io::Result<Vec<u8>> {
         match self {
-            Self::Local(store) => store.get(key, format).await,
+            Self::Local(store) => store.get(name).await,
+            Self::S3(store) => store.get(name).await,
         }
     }
 
-    /// Opens an object for reading piece by piece.
+    /// The number of an object's bytes.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`], or whatever the storage says.
-    pub async fn open(&self, key: &str, format: Format) -> io::Result<tokio::fs::File> {
+    pub async fn length(&self, name: &Name) -> io::Result<u64> {
         match self {
-            Self::Local(store) => store.open_object(key, format).await,
+            Self::Local(store) => store.length(name).await,
+            Self::S3(store) => store.length(name).await,
+        }
+    }
+
+    /// Opens an object, or a part of it that is there, for reading piece by piece.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`], or whatever the storage says.
+    pub async fn open(&self, name: &Name, part: Option<Range<u64>>) -> io::Result<Object> {
+        match self {
+            Self::Local(store) => store.open_object(name, part).await,
+            Self::S3(store) => store.open_object(name, part).await,
         }
     }
 
@@ -54,19 +88,18 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the storage says; then the deletion has to be tried again.
-    pub async fn delete(&self, key: &str, format: Format) -> io::Result<()> {
+    pub async fn delete(&self, name: &Name) -> io::Result<()> {
         match self {
-            Self::Local(store) => store.delete(key, format).await,
+            Self::Local(store) => store.delete(name).await,
+            Self::S3(store) => store.delete(name).await,
         }
     }
 
-    /// The names of all objects, in no order.
-    ///
-    /// # Errors
-    /// Whatever the storage says.
-    pub async fn list(&self) -> io::Result<Vec<(String, Format)>> {
+    /// The names of all objects, in no order, page by page; what is not ours is passed over. It ends at the first error.
+    pub fn list(&self) -> BoxStream<'_, io::Result<Name>> {
         match self {
-            Self::Local(store) => store.list().await,
+            Self::Local(store) => store.list(),
+            Self::S3(store) => store.list(),
         }
     }
 
@@ -78,35 +111,16 @@ impl Store {
     pub async fn sweep_leftovers(&self) -> io::Result<usize> {
         match self {
             Self::Local(store) => store.sweep_leftovers().await,
+            // A bucket shows an object when it is whole, and forgets an upload that broke off.
+            Self::S3(_) => Ok(0),
         }
     }
-}
 
-/// The length of a key, in hexadecimal digits.
-const KEY_LENGTH: usize = 32;
-
-fn is_key(key: &str) -> bool {
-    key.len() == KEY_LENGTH && key.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// The key and format that the name of an object stands for, if it is one of ours.
-pub(crate) fn parse_name(name: &str) -> Option<(&str, Format)> {
-    let (key, extension) = name.split_once('.')?;
-    let format = Format::from_extension(extension)?;
-    is_key(key).then_some((key, format))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_know_their_extensions() {
-        for format in [Format::Jpeg, Format::Png, Format::Webp] {
-            assert_eq!(Format::from_extension(format.extension()), Some(format));
-        }
-        for other in ["", "JPG", "jpeg", "gif", ".png", "png/../x"] {
-            assert_eq!(Format::from_extension(other), None);
+    /// Where clients find the object without us, if there is such a place.
+    pub fn public_url(&self, name: &Name) -> Option<String> {
+        match self {
+            Self::Local(_) => None,
+            Self::S3(store) => store.public_url(name),
         }
     }
 }

@@ -1,24 +1,34 @@
 //! Pictures in a folder of this machine.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::io::AsyncReadExt;
 use tokio::task::spawn_blocking;
+use tokio_util::io::ReaderStream;
 
-use super::{is_key, parse_name};
-use crate::media::picture::Format;
+use super::{Name, Object};
 
 /// What names of unfinished files start with; no key does.
 const TEMPORARY: &str = ".tmp-";
+
+/// Bytes that are left free on the disk.
+const RESERVE: u64 = 256 << 20;
+
+/// Bytes that are read and sent at a time.
+const PIECE: usize = 64 * 1024;
 
 /// A folder with 256 sub-folders named by the first two characters of the keys in them. Clones are
 /// the same store. All methods do their work on a blocking thread.
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     folder: Arc<Path>,
+    reserve: u64,
 }
 
 impl LocalStore {
@@ -41,21 +51,25 @@ impl LocalStore {
             if let Some(parent) = folder.canonicalize()?.parent() {
                 sync_folder(parent)?;
             }
-            Ok(Self { folder: folder.into() })
+            Ok(Self { folder: folder.into(), reserve: RESERVE })
         })
         .await
     }
 
     /// Where an object is, or would be.
+    pub fn path(&self, name: &Name) -> PathBuf {
+        self.folder.join(&name.key()[..2]).join(name.to_string())
+    }
+
+    /// Whether the disk has room.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`]: not a key.
-    pub fn path(&self, key: &str, format: Format) -> io::Result<PathBuf> {
-        if !is_key(key) {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "not an object key"));
-        }
-        let name = format!("{key}.{}", format.extension());
-        Ok(self.folder.join(&key[..2]).join(name))
+    /// [`ErrorKind::StorageFull`], or that of the file system.
+    pub async fn check_room(&self) -> io::Result<()> {
+        let (folder, reserve) = (Arc::clone(&self.folder), self.reserve);
+        let looking = blocking(move || Ok(rustix::fs::statvfs(&*folder)?));
+        let disk = looking.await?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < reserve { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     /// Stores an object durably: it is written under a temporary name, synced and then renamed.
@@ -63,40 +77,59 @@ impl LocalStore {
     /// Cancelled, it goes on to the end on its blocking thread, or never starts.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`], or that of the file system; then no temporary file stays.
-    pub async fn put(&self, key: &str, format: Format, bytes: Vec<u8>) -> io::Result<()> {
-        let path = self.path(key, format)?;
+    /// That of the file system; then no temporary file stays.
+    pub async fn put(&self, name: &Name, bytes: Vec<u8>) -> io::Result<()> {
+        let path = self.path(name);
         blocking(move || write_durably(&path, &bytes)).await
     }
 
     /// Reads a whole object.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::InvalidInput`], or that of the file system.
-    pub async fn get(&self, key: &str, format: Format) -> io::Result<Vec<u8>> {
-        let path = self.path(key, format)?;
-        blocking(move || fs::read(path)).await
+    /// [`ErrorKind::NotFound`], or that of the file system.
+    pub async fn get(&self, name: &Name) -> io::Result<Vec<u8>> {
+        let path = self.path(name);
+        blocking(move || {
+            let (mut file, length) = open(&path)?;
+            let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+        .await
     }
 
-    /// Opens an object for reading piece by piece. What is no plain file is no object: a link or a folder.
+    /// The number of an object's bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::InvalidInput`], or that of the file system.
-    pub async fn open_object(&self, key: &str, format: Format) -> io::Result<tokio::fs::File> {
-        let path = self.path(key, format)?;
+    /// [`ErrorKind::NotFound`], or that of the file system.
+    pub async fn length(&self, name: &Name) -> io::Result<u64> {
+        let path = self.path(name);
+        blocking(move || open(&path).map(|(_, length)| length)).await
+    }
+
+    /// Opens an object for reading piece by piece.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], or that of the file system.
+    pub async fn open_object(&self, name: &Name, part: Option<Range<u64>>) -> io::Result<Object> {
+        let path = self.path(name);
         let opening = blocking(move || {
-            let is_object = fs::symlink_metadata(&path)?.is_file();
-            if is_object { File::open(path) } else { Err(ErrorKind::NotFound.into()) }
+            let (mut file, length) = open(&path)?;
+            let part = part.unwrap_or(0..length);
+            file.seek(SeekFrom::Start(part.start))?;
+            Ok((file, length, part.end.saturating_sub(part.start)))
         });
-        opening.await.map(tokio::fs::File::from_std)
+        let (file, length, wanted) = opening.await?;
+        let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file).take(wanted), PIECE);
+        Ok(Object { length, pieces: pieces.boxed() })
     }
 
     /// Deletes an object durably; one that is absent counts as deleted.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`], or that of the file system.
-    pub async fn delete(&self, key: &str, format: Format) -> io::Result<()> {
-        let path = self.path(key, format)?;
+    /// That of the file system.
+    pub async fn delete(&self, name: &Name) -> io::Result<()> {
+        let path = self.path(name);
         blocking(move || {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -108,21 +141,23 @@ impl LocalStore {
         .await
     }
 
-    /// The names of all objects, in no order; other files are passed over.
-    ///
-    /// # Errors
-    /// That of the file system.
-    pub async fn list(&self) -> io::Result<Vec<(String, Format)>> {
-        let folder = Arc::clone(&self.folder);
-        blocking(move || {
-            let mut objects = Vec::new();
-            for_each_file(&folder, |_, name| {
-                objects.extend(parse_name(name).map(|(key, format)| (key.to_owned(), format)));
-                Ok(())
-            })?;
-            Ok(objects)
-        })
-        .await
+    /// The names of all objects, sub-folder by sub-folder.
+    pub fn list(&self) -> BoxStream<'_, io::Result<Name>> {
+        let page = |shard: PathBuf| async move {
+            let names = blocking(move || {
+                let mut names = Vec::new();
+                for_each_file(&shard, |_, name| {
+                    names.extend(Name::parse(name));
+                    Ok(())
+                })?;
+                Ok(names)
+            });
+            stream::iter(match names.await {
+                Ok(names) => names.into_iter().map(Ok).collect(),
+                Err(e) => vec![Err(e)],
+            })
+        };
+        stream::iter(shards(&self.folder)).then(page).flatten().boxed()
     }
 
     /// Removes the temporary files that a crash left; for the start, when no [`put`](Self::put) of this
@@ -134,13 +169,15 @@ impl LocalStore {
         let folder = Arc::clone(&self.folder);
         blocking(move || {
             let mut removed = 0;
-            for_each_file(&folder, |path, name| {
-                if name.starts_with(TEMPORARY) {
-                    fs::remove_file(path)?;
-                    removed += 1;
-                }
-                Ok(())
-            })?;
+            for shard in shards(&folder) {
+                for_each_file(&shard, |path, name| {
+                    if name.starts_with(TEMPORARY) {
+                        fs::remove_file(path)?;
+                        removed += 1;
+                    }
+                    Ok(())
+                })?;
+            }
             Ok(removed)
         })
         .await
@@ -155,17 +192,25 @@ fn shards(folder: &Path) -> impl Iterator<Item = PathBuf> {
     (0..=0xff_u8).map(move |shard| folder.join(format!("{shard:02x}")))
 }
 
-/// Calls `visit` with the path and name of every file in every shard.
-fn for_each_file(folder: &Path, mut visit: impl FnMut(&Path, &str) -> io::Result<()>) -> io::Result<()> {
-    for shard in shards(folder) {
-        for entry in fs::read_dir(shard)? {
-            let entry = entry?;
-            if let Some(name) = entry.file_name().to_str() {
-                visit(&entry.path(), name)?;
-            }
+/// Calls `visit` with the path and name of every file in the shard.
+fn for_each_file(shard: &Path, mut visit: impl FnMut(&Path, &str) -> io::Result<()>) -> io::Result<()> {
+    for entry in fs::read_dir(shard)? {
+        let entry = entry?;
+        if let Some(name) = entry.file_name().to_str() {
+            visit(&entry.path(), name)?;
         }
     }
     Ok(())
+}
+
+/// Opens an object and tells its length. What is no plain file is no object: a link or a folder.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(ErrorKind::NotFound.into());
+    }
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    Ok((file, length))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -192,9 +237,14 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use futures_util::TryStreamExt;
 
-    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    use super::*;
+    use crate::media::picture::Format;
+
+    fn name(key: usize) -> Name {
+        Name::parse(&format!("{key:032x}.png")).unwrap()
+    }
 
     async fn store() -> (tempfile::TempDir, LocalStore) {
         let folder = tempfile::tempdir().unwrap();
@@ -204,90 +254,79 @@ mod tests {
 
     fn files(store: &LocalStore) -> Vec<String> {
         let mut names = Vec::new();
-        for_each_file(&store.folder, |_, name| {
-            names.push(name.to_owned());
-            Ok(())
-        })
-        .unwrap();
+        for shard in shards(&store.folder) {
+            let visit = |_: &Path, name: &str| {
+                names.push(name.to_owned());
+                Ok(())
+            };
+            for_each_file(&shard, visit).unwrap();
+        }
         names
+    }
+
+    async fn names(store: &LocalStore) -> Vec<Name> {
+        store.list().try_collect().await.unwrap()
     }
 
     #[tokio::test]
     async fn objects_come_back_and_go() {
         let (_folder, store) = store().await;
-        store.put(KEY, Format::Png, b"one".to_vec()).await.unwrap();
-        store.put(KEY, Format::Png, b"two".to_vec()).await.unwrap();
-        assert_eq!(store.get(KEY, Format::Png).await.unwrap(), b"two");
-        let path = store.path(KEY, Format::Png).unwrap();
-        assert!(path.ends_with(format!("01/{KEY}.png")));
+        let name = name(7);
+        store.put(&name, b"one".to_vec()).await.unwrap();
+        store.put(&name, b"two".to_vec()).await.unwrap();
+        assert_eq!(store.get(&name).await.unwrap(), b"two");
+        assert_eq!(store.length(&name).await.unwrap(), 3);
+        let object = store.open_object(&name, Some(1..3)).await.unwrap();
+        let part: Vec<bytes::Bytes> = object.pieces.try_collect().await.unwrap();
+        assert_eq!((object.length, part.concat()), (3, b"wo".to_vec()));
+        let path = store.path(&name);
+        assert!(path.ends_with(format!("00/{name}")));
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o644);
-        assert_eq!(store.list().await.unwrap(), [(KEY.to_owned(), Format::Png)]);
+        assert_eq!(names(&store).await, [name.clone()]);
 
-        let absent = store.get(KEY, Format::Jpeg).await.unwrap_err();
+        let absent = store.get(&name.thumbnail()).await.unwrap_err();
         assert_eq!(absent.kind(), ErrorKind::NotFound);
-        store.delete(KEY, Format::Png).await.unwrap();
-        store.delete(KEY, Format::Png).await.unwrap();
+        store.delete(&name).await.unwrap();
+        store.delete(&name).await.unwrap();
         assert!(files(&store).is_empty());
     }
 
     #[tokio::test]
     async fn opening_again_keeps_what_is_there() {
         let (_folder, store) = store().await;
-        store.put(KEY, Format::Webp, b"x".to_vec()).await.unwrap();
+        let name = Name::random(Format::Webp);
+        store.put(&name, b"x".to_vec()).await.unwrap();
         let again = LocalStore::open(&*store.folder).await.unwrap();
-        assert_eq!(again.get(KEY, Format::Webp).await.unwrap(), b"x");
+        assert_eq!(again.get(&name).await.unwrap(), b"x");
     }
 
     #[tokio::test]
-    async fn u08_only_keys_of_ours_reach_the_file_system() {
-        let (_folder, store) = store().await;
-        let upper = KEY.to_uppercase();
-        let long = format!("{KEY}0");
-        let climbing = format!("../../{}", &KEY[6..]);
-        let with_nul = format!("{}\0", &KEY[1..]);
-        let names = [
-            "",
-            "..",
-            "../../etc/passwd",
-            "..\\",
-            "/etc/passwd",
-            ".htaccess",
-            "con.png",
-            &KEY[1..],
-            &long,
-            &upper,
-            &climbing,
-            &with_nul,
-            "가가가가가가가가가가12",
-        ];
-        for name in names {
-            let refused = store.put(name, Format::Png, b"x".to_vec()).await.unwrap_err();
-            assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{name}");
-            assert!(store.get(name, Format::Png).await.is_err());
-            assert!(store.delete(name, Format::Png).await.is_err());
-        }
-        assert!(files(&store).is_empty());
+    async fn u14_a_disk_is_not_filled_to_its_end() {
+        let (_folder, mut store) = store().await;
+        store.reserve = 0;
+        store.check_room().await.unwrap();
+        store.reserve = u64::MAX;
+        assert_eq!(store.check_room().await.unwrap_err().kind(), ErrorKind::StorageFull);
     }
 
     #[tokio::test]
     async fn a_failed_put_leaves_nothing() {
         let (_folder, store) = store().await;
         // A folder in the object's place: the last step, the renaming, fails.
-        let path = store.path(KEY, Format::Png).unwrap();
+        let path = store.path(&name(1));
         fs::create_dir(&path).unwrap();
         fs::write(path.join("in the way"), b"").unwrap();
-        store.put(KEY, Format::Png, b"x".to_vec()).await.unwrap_err();
-        assert_eq!(files(&store), [format!("{KEY}.png")]);
+        store.put(&name(1), b"x".to_vec()).await.unwrap_err();
+        assert_eq!(files(&store), [name(1).to_string()]);
     }
 
     #[tokio::test]
     async fn a_cancelled_put_leaves_the_whole_object_or_nothing() {
         let (_folder, store) = store().await;
         let bytes = vec![7; 1 << 20];
-        let key = |i: usize| format!("{i:032x}");
         for i in 0..20 {
-            let name = key(i);
-            let put = store.put(&name, Format::Png, bytes.clone());
+            let name = name(i);
+            let put = store.put(&name, bytes.clone());
             // Some are dropped before their first poll, most on the way.
             tokio::time::timeout(Duration::from_micros(i as u64 * 50), put).await.ok();
         }
@@ -298,8 +337,8 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        for (key, format) in store.list().await.unwrap() {
-            assert_eq!(store.get(&key, format).await.unwrap(), bytes);
+        for name in names(&store).await {
+            assert_eq!(store.get(&name).await.unwrap(), bytes);
         }
         assert!(files(&store).iter().all(|name| !name.starts_with(TEMPORARY)));
     }
@@ -307,15 +346,15 @@ mod tests {
     #[tokio::test]
     async fn leftovers_of_a_crash_are_swept_and_nothing_else() {
         let (_folder, store) = store().await;
-        store.put(KEY, Format::Png, b"x".to_vec()).await.unwrap();
-        let shard = store.folder.join("01");
+        store.put(&name(1), b"x".to_vec()).await.unwrap();
+        let shard = store.folder.join("00");
         fs::write(shard.join(".tmp-a1B2c3"), b"half").unwrap();
         fs::write(shard.join("README"), b"not ours").unwrap();
-        assert_eq!(store.list().await.unwrap().len(), 1);
+        assert_eq!(names(&store).await, [name(1)]);
         assert_eq!(store.sweep_leftovers().await.unwrap(), 1);
         assert_eq!(store.sweep_leftovers().await.unwrap(), 0);
-        let mut names = files(&store);
-        names.sort();
-        assert_eq!(names, [format!("{KEY}.png"), "README".to_owned()]);
+        let mut left = files(&store);
+        left.sort();
+        assert_eq!(left, [name(1).to_string(), "README".to_owned()]);
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use axum::http::Method;
 use image::ImageFormat;
-use madang::media::{picture::Format, store::Store};
+use madang::media::store::{Name, Store};
 use serde_json::Value;
 
 use crate::support::{Answer, Client, TestApp, form::FormData, pictures};
@@ -53,9 +53,9 @@ async fn served(client: &Client, feed: &Value) -> usize {
 
 /// The file in which an image is kept.
 fn file_of(app: &TestApp, url: &str) -> PathBuf {
-    let (key, extension) = url.rsplit('/').next().unwrap().split_once('.').unwrap();
-    let Store::Local(store) = &app.app.media.store;
-    store.path(key, Format::from_extension(extension).unwrap()).unwrap()
+    let name = Name::parse(url.rsplit('/').next().unwrap()).unwrap();
+    let Store::Local(store) = &app.app.media.store else { panic!("images are in a bucket") };
+    store.path(&name)
 }
 
 /// The folder in which images are kept.

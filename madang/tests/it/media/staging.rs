@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use greenlit::{Opts, args};
-use madang::{jobs, media::picture::Format};
+use madang::{
+    jobs,
+    media::{picture::Format, store::Name},
+};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use super::{path, pictures_of, served, update, urls, widths};
@@ -159,13 +162,13 @@ on_each_database! {
     async fn what_a_dead_request_staged_is_swept_when_it_expires(app: TestApp) {
         let ann = app.user("ann").await;
         let kept = ann.create_feed("kept", &pictures_of([1])).await;
-        let key = "0123456789abcdef".repeat(2);
+        let name = Name::random(Format::Png);
         let expires = app.clock.now().after(Duration::from_secs(60 * 60));
         let insert = "insert into images (image_key, extension, owner_id, position, width, height, expire_dt) \
                       values (?, 'png', ?, 0, 1, 1, ?)";
-        let staged = args![&key, ann.id, expires];
+        let staged = args![name.key(), ann.id, expires];
         app.app.db.tx(Opts::default(), async move |tx| tx.exec(insert, staged).await).await.unwrap();
-        app.app.media.store.put(&key, Format::Png, b"staged".to_vec()).await.unwrap();
+        app.app.media.store.put(&name, b"staged".to_vec()).await.unwrap();
 
         app.work().await;
         assert_eq!(app.count("images").await, 2, "its time is not over");

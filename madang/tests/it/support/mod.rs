@@ -11,6 +11,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
+use futures_util::TryStreamExt;
 use greenlit::testing::Scratch;
 use http_body_util::BodyExt;
 use madang::{
@@ -159,8 +160,8 @@ pub(crate) async fn assert_consistent(app: &App) {
         app.db.fetch("select image_key, extension, feed_id from images", vec![]).await.unwrap();
     assert!(rows.iter().all(|row| row.2.is_some()), "staged images are left: {rows:?}");
     let named: BTreeSet<String> = rows.into_iter().map(|(key, extension, _)| format!("{key}.{extension}")).collect();
-    let objects = app.media.store.list().await.unwrap().into_iter();
-    let kept: BTreeSet<String> = objects.map(|(key, format)| format!("{key}.{}", format.extension())).collect();
+    let objects: Vec<_> = app.media.store.list().try_collect().await.unwrap();
+    let kept: BTreeSet<String> = objects.iter().map(ToString::to_string).collect();
     let differ: Vec<&String> = named.symmetric_difference(&kept).collect();
     assert!(differ.is_empty(), "{} rows, {} objects, and only one of both for {differ:?}", named.len(), kept.len());
     let (left,) = app.db.fetch_one::<(i64,)>("select count(*) from greenlit_outbox", vec![]).await.unwrap();
