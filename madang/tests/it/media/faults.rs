@@ -1,39 +1,40 @@
 //! A store that fails, and jobs that fail with it.
 
-use std::{fs, path::Path};
-
 use axum::http::Method;
 use greenlit::Opts;
 use serde_json::json;
 
 use super::{folder_of, make_due, path, pictures_of, served, update, urls};
-use crate::support::{form::FormData, on_each_database};
+use crate::support::{Blocked, TestApp, form::FormData, on_each_database};
 
-/// A folder whose place was taken by a file: whoever runs the tests, nothing in it can be reached. Put back on drop.
-struct Blocked<'a>(&'a Path);
-
-impl Blocked<'_> {
-    fn new(folder: &Path) -> Blocked<'_> {
-        fs::rename(folder, folder.with_extension("aside")).unwrap();
-        fs::write(folder, b"in the way").unwrap();
-        Blocked(folder)
+#[tokio::test]
+async fn f20_a_store_that_fails_on_the_way_leaves_nothing() {
+    let app = TestApp::sqlite().await;
+    let ann = app.user("ann").await;
+    let folder = folder_of(&app);
+    let shards: Vec<_> = (0..0x80).map(|shard| folder.join(format!("{shard:02x}"))).collect();
+    {
+        let _blocked: Vec<_> = shards.iter().map(|shard| Blocked::new(shard)).collect();
+        let mut refused = 0;
+        for _ in 0..10 {
+            let form = FormData::new().text("title", "a").text("content", "b").files("images", &pictures_of(1..=4));
+            let answer = ann.form(Method::POST, "/api/feed/create", form).await;
+            assert!([200, 503].contains(&answer.status.as_u16()), "{}", answer.text());
+            refused += usize::from(answer.status == 503);
+        }
+        assert!(refused > 0);
     }
-}
-
-impl Drop for Blocked<'_> {
-    fn drop(&mut self) {
-        fs::remove_file(self.0).unwrap();
-        fs::rename(self.0.with_extension("aside"), self.0).unwrap();
-    }
+    make_due(&app).await;
+    app.assert_consistent().await;
+    assert_eq!(app.count("images").await, 4 * app.count("feeds").await);
 }
 
 on_each_database! {
     async fn f20_a_store_that_fails_leaves_nothing(app: TestApp) {
         let ann = app.user("ann").await;
         let feed = ann.create_feed("before", &pictures_of([1])).await;
-        let folder = folder_of(&app);
         {
-            let _blocked = Blocked::new(&folder);
+            let _broken = app.break_store();
             let form = FormData::new().text("title", "a").text("content", "b").files("images", &pictures_of(1..=3));
             let answer = ann.form(Method::POST, "/api/feed/create", form).await;
             answer.refused(503, "unavailable");
@@ -51,32 +52,11 @@ on_each_database! {
         assert_eq!(served(&ann, &ann.create_feed("after", &pictures_of([1])).await).await, 1);
     }
 
-    async fn f20_a_store_that_fails_on_the_way_leaves_nothing(app: TestApp) {
-        let ann = app.user("ann").await;
-        let folder = folder_of(&app);
-        let shards: Vec<_> = (0..0x80).map(|shard| folder.join(format!("{shard:02x}"))).collect();
-        {
-            let _blocked: Vec<_> = shards.iter().map(|shard| Blocked::new(shard)).collect();
-            let mut refused = 0;
-            for _ in 0..10 {
-                let form = FormData::new().text("title", "a").text("content", "b").files("images", &pictures_of(1..=4));
-                let answer = ann.form(Method::POST, "/api/feed/create", form).await;
-                assert!([200, 503].contains(&answer.status.as_u16()), "{}", answer.text());
-                refused += usize::from(answer.status == 503);
-            }
-            assert!(refused > 0);
-        }
-        make_due(&app).await;
-        app.assert_consistent().await;
-        assert_eq!(app.count("images").await, 4 * app.count("feeds").await);
-    }
-
     async fn f19_a_deletion_is_retried_until_the_store_works_again(app: TestApp) {
         let ann = app.user("ann").await;
         let feed = ann.create_feed("gone", &pictures_of(1..=2)).await;
-        let folder = folder_of(&app);
         {
-            let _blocked = Blocked::new(&folder);
+            let _broken = app.break_store();
             ann.delete(&format!("/api/feed/delete/{}", feed["id"])).await.expect(200);
             ann.get(&format!("/api/feed/read/{}", feed["id"])).await.refused(404, "feed_not_found");
             for _ in 0..3 {
@@ -120,9 +100,8 @@ on_each_database! {
     async fn f19_a_job_that_was_parked_can_be_released(app: TestApp) {
         let ann = app.user("ann").await;
         let feed = ann.create_feed("gone", &pictures_of([1])).await;
-        let folder = folder_of(&app);
         {
-            let _blocked = Blocked::new(&folder);
+            let _broken = app.break_store();
             ann.delete(&format!("/api/feed/delete/{}", feed["id"])).await.expect(200);
             let nearly = "update greenlit_outbox set attempts = 54";
             app.app.db.tx(Opts::default(), async |tx| tx.exec(nearly, vec![]).await).await.unwrap();

@@ -1,10 +1,15 @@
 //! A whole board for each test, and clients who use it.
 
+pub(crate) mod bucket;
 pub(crate) mod form;
 pub(crate) mod pictures;
 pub(crate) mod wire;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use axum::{
     Router,
@@ -17,13 +22,19 @@ use http_body_util::BodyExt;
 use madang::{
     app::App,
     clock::Clock,
-    config::{Config, Database, Flags, Limits, Server, Switch},
-    jobs, router,
+    config::{Config, Database, Flags, Limits, Media, Server, Switch},
+    jobs,
+    media::{
+        picture::Format,
+        store::{Name, Store},
+    },
+    router,
     secret::Key,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use bucket::{Bucket, Fault};
 use form::FormData;
 
 /// The password of everybody in these tests.
@@ -57,7 +68,7 @@ macro_rules! assert_answer {
 }
 pub(crate) use assert_answer;
 
-/// A board on a database and a folder of its own, without sockets. The worker does not run by itself: see
+/// A board on a database of its own, with images in a folder or a bucket of its own, without sockets. The worker does not run by itself: see
 /// [`work`](TestApp::work).
 pub(crate) struct TestApp {
     pub(crate) app: App,
@@ -66,24 +77,31 @@ pub(crate) struct TestApp {
     // The order in which fields are dropped: the board before the places it lives in.
     _config: Config,
     _scratch: Scratch,
+    bucket: Option<Bucket>,
     folder: tempfile::TempDir,
 }
 
 impl TestApp {
     pub(crate) async fn sqlite() -> TestApp {
-        TestApp::on(Scratch::sqlite().unwrap(), |_| {}).await
+        TestApp::on(Scratch::sqlite().unwrap(), None, |_| {}).await
     }
 
     pub(crate) async fn postgres() -> TestApp {
-        TestApp::on(Scratch::postgres().await.unwrap(), |_| {}).await
+        TestApp::on(Scratch::postgres().await.unwrap(), Bucket::new().await, |_| {}).await
+    }
+
+    /// On SQLite, with its images in a bucket.
+    pub(crate) async fn s3() -> TestApp {
+        let bucket = Bucket::new().await.expect("MADANG_TEST_S3 names the S3 server of the tests");
+        TestApp::on(Scratch::sqlite().unwrap(), Some(bucket), |_| {}).await
     }
 
     /// A board whose operator decided something else; what does not touch the database needs no second one.
     pub(crate) async fn with(change: impl FnOnce(&mut Flags)) -> TestApp {
-        TestApp::on(Scratch::sqlite().unwrap(), change).await
+        TestApp::on(Scratch::sqlite().unwrap(), None, change).await
     }
 
-    async fn on(scratch: Scratch, change: impl FnOnce(&mut Flags)) -> TestApp {
+    async fn on(scratch: Scratch, bucket: Option<Bucket>, change: impl FnOnce(&mut Flags)) -> TestApp {
         let folder = tempfile::tempdir().unwrap();
         let mut flags = Flags {
             server: Server {
@@ -92,6 +110,7 @@ impl TestApp {
                 ..Server::default()
             },
             database: Database { database_url: Some(scratch.url().to_owned()) },
+            media: Media { media: bucket.as_ref().map(Bucket::url) },
             // Tests send more requests than people do.
             limits: Limits { limits: Some(Switch::Off), ..Limits::default() },
             ..Flags::default()
@@ -101,7 +120,7 @@ impl TestApp {
         let clock = Clock::default();
         let app = App::open(&config, clock.clone()).await.unwrap();
         let router = router::router(app.clone());
-        TestApp { app, clock, router, _config: config, _scratch: scratch, folder }
+        TestApp { app, clock, router, _config: config, _scratch: scratch, bucket, folder }
     }
 
     /// Somebody who is not logged in.
@@ -146,9 +165,61 @@ impl TestApp {
         Key::load_or_create(&self.folder.path().join("data/key")).unwrap()
     }
 
+    /// The bucket of the images.
+    pub(crate) fn bucket(&self) -> &Bucket {
+        self.bucket.as_ref().expect("the images are in a bucket")
+    }
+
+    /// Makes the store fail, whatever it is, until what this returns is dropped.
+    pub(crate) fn break_store(&self) -> BrokenStore<'_> {
+        match (&self.bucket, &self.app.media.store) {
+            (Some(bucket), _) => {
+                bucket.set(Fault::Broken);
+                BrokenStore::Bucket(bucket)
+            }
+            (None, Store::Local(store)) => {
+                let object = store.path(&Name::random(Format::Png));
+                BrokenStore::Folder(Blocked::new(object.parent().unwrap().parent().unwrap()))
+            }
+            (None, Store::S3(_)) => unreachable!("every bucket of the tests is a Bucket"),
+        }
+    }
+
     /// See [`assert_consistent`].
     pub(crate) async fn assert_consistent(&self) {
         assert_consistent(&self.app).await;
+    }
+}
+
+/// A store that fails.
+pub(crate) enum BrokenStore<'a> {
+    Folder(#[allow(dead_code)] Blocked),
+    Bucket(&'a Bucket),
+}
+
+impl Drop for BrokenStore<'_> {
+    fn drop(&mut self) {
+        if let BrokenStore::Bucket(bucket) = self {
+            bucket.set(Fault::None);
+        }
+    }
+}
+
+/// A folder whose place was taken by a file: whoever runs the tests, nothing in it can be reached. Put back on drop.
+pub(crate) struct Blocked(PathBuf);
+
+impl Blocked {
+    pub(crate) fn new(folder: &Path) -> Blocked {
+        fs::rename(folder, folder.with_extension("aside")).unwrap();
+        fs::write(folder, b"in the way").unwrap();
+        Blocked(folder.to_owned())
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).unwrap();
+        fs::rename(self.0.with_extension("aside"), &self.0).unwrap();
     }
 }
 
