@@ -40,7 +40,7 @@ pub struct Parts {
     pub limits: Limits,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
-    /// Wakes the worker; a hint, which it does not depend on.
+    /// Wakes the worker, all of its lanes; a hint, which it does not depend on.
     pub work: Arc<Notify>,
 }
 
@@ -85,7 +85,7 @@ impl App {
     pub fn wake_worker(&self) -> impl FnOnce() -> std::future::Ready<()> + Send + 'static {
         let work = self.work.clone();
         move || {
-            work.notify_one();
+            work.notify_waiters();
             std::future::ready(())
         }
     }

@@ -1,20 +1,18 @@
-//! The worker: one task that runs the outbox's jobs and sweeps, woken by commits and by time.
+//! The worker: runs the outbox's jobs and sweeps, woken by commits and by time.
+//!
+//! Each lane runs one job at a time, so that quick jobs do not wait behind slow ones.
 //!
 //! A job that fails is tried again with growing pauses, and parked when it has failed too often. What a node does not know
 //! it does not claim, so that an older node leaves a newer one's jobs alone.
 
 use std::{hash::BuildHasher, time::Duration};
 
+use futures_util::future::join_all;
 use greenlit::Job;
 use tokio::sync::watch;
 
 use crate::{app::App, idempotency, media, totals};
 
-/// How long a claimed job is this worker's. Short, since a job whose worker was killed waits for the lease to end: removed
-/// images shall be gone within ten seconds all the same.
-const LEASE: Duration = Duration::from_secs(8);
-/// How long a handler may take, so that what it does and the end of its job fit into the lease.
-const HANDLER: Duration = Duration::from_secs(4);
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
 const REST: Duration = Duration::from_secs(1);
 /// How often what expired is swept.
@@ -25,36 +23,64 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// A job that has failed so often is parked.
 const ATTEMPTS: i64 = 55;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// Why a handler failed.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the worker can do: each topic with its handler.
-const TOPICS: &[&str] = &[media::jobs::DELETE];
+/// Jobs of some topics, which wait for each other and for no others.
+struct Lane {
+    topics: &'static [&'static str],
+    /// How long a claimed job is this worker's; a job whose worker was killed waits for that to end.
+    lease: Duration,
+    /// How long a handler may take, so that what it does and the end of its job fit into the lease.
+    handler: Duration,
+}
+
+/// What the worker can do.
+const LANES: [Lane; 2] = [
+    // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
+    Lane { topics: &[media::jobs::DELETE], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
+    // A large picture from a bucket far away, which may have to wait for uploads that are being decoded.
+    Lane { topics: &[media::jobs::THUMBNAIL], lease: Duration::from_secs(20), handler: Duration::from_secs(15) },
+];
 
 async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
     match job.topic.as_str() {
         media::jobs::DELETE => media::jobs::delete(app, job).await,
+        media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await,
         other => Err(format!("no handler for {other}").into()),
     }
 }
 
-/// Runs until `stop` turns true, then ends after the job at hand.
-pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
-    let mut sweep_at = tokio::time::Instant::now();
+/// Runs until `stop` turns true, then ends after the jobs at hand.
+pub async fn run(app: App, stop: watch::Receiver<bool>) {
+    let lanes = LANES.iter().map(|lane| run_lane(&app, lane, stop.clone()));
+    tokio::join!(keep_sweeping(&app, stop.clone()), join_all(lanes));
+}
+
+async fn keep_sweeping(app: &App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        if tokio::time::Instant::now() >= sweep_at {
-            let swept = sweep(&app).await;
-            // Where some were found there may be more.
-            let pause = if matches!(swept, Ok(some) if some > 0) { REST } else { SWEEP_EVERY };
-            sweep_at = tokio::time::Instant::now() + pause;
-            log_failure(swept.map(drop));
+        let swept = sweep(app).await;
+        // Where some were found there may be more.
+        let pause = if matches!(swept, Ok(some) if some > 0) { REST } else { SWEEP_EVERY };
+        log_failure(swept.map(drop));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
         }
-        match work(&app).await {
+    }
+}
+
+async fn run_lane(app: &App, lane: &Lane, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        // Made before the look at the outbox, so that no wake-up falls between the two.
+        let woken = app.work.notified();
+        match work(app, lane).await {
             Ok(0) => {}
             Ok(_) => continue, // there may be more
             Err(e) => log_failure(Err(e)),
         }
         tokio::select! {
-            () = app.work.notified() => {}
+            () = woken => {}
             () = tokio::time::sleep(REST) => {}
             _ = stop.changed() => {}
         }
@@ -75,18 +101,21 @@ pub async fn run_all(app: &App) -> greenlit::Result<usize> {
     while sweep(app).await? > 0 {}
     let mut total = 0;
     loop {
-        match work(app).await? {
-            0 => return Ok(total),
-            some => total += some,
+        let before = total;
+        for lane in &LANES {
+            total += work(app, lane).await?;
+        }
+        if total == before {
+            return Ok(total);
         }
     }
 }
 
 /// Claims and runs one job. Returns how many there were: one or none.
-async fn work(app: &App) -> greenlit::Result<usize> {
-    let claimed = app.db.outbox().claim(TOPICS, 1, LEASE).await?;
+async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
+    let claimed = app.db.outbox().claim(lane.topics, 1, lane.lease).await?;
     for job in &claimed {
-        let ended = match run_one(app, job).await {
+        let ended = match run_one(app, job, lane.handler).await {
             Ok(()) => app.db.outbox().acknowledge(job).await,
             Err(e) if job.attempt >= ATTEMPTS => {
                 tracing::error!(job = job.id, topic = job.topic, cause = %e, "a job failed too often and is parked");
@@ -107,10 +136,10 @@ async fn work(app: &App) -> greenlit::Result<usize> {
 }
 
 /// Runs a handler in a task of its own, within the lease: a panic or a handler that hangs is a failure like any other.
-async fn run_one(app: &App, job: &Job) -> Result<(), Failure> {
+async fn run_one(app: &App, job: &Job, limit: Duration) -> Result<(), Failure> {
     let (app, job) = (app.clone(), job.clone());
     let mut task = tokio::spawn(async move { handle(&app, &job).await });
-    match tokio::time::timeout(HANDLER, &mut task).await {
+    match tokio::time::timeout(limit, &mut task).await {
         Ok(ended) => ended?,
         Err(_) => {
             task.abort();

@@ -53,6 +53,8 @@ pub(super) struct FeedView {
 #[schema(as = Image)]
 pub(super) struct ImageView {
     url: String,
+    /// The image at a width of 640 pixels at most; the same as `url` if it is no wider, and until it is made.
+    thumb_url: String,
     /// In pixels.
     width: i64,
     /// In pixels.
@@ -61,10 +63,13 @@ pub(super) struct ImageView {
 
 impl FeedView {
     pub(super) fn new(app: &App, viewer: &MaybeActor, FeedImages { feed, images }: FeedImages) -> FeedView {
-        let images: Vec<ImageView> = images
-            .iter()
-            .map(|image| ImageView { url: app.media.url(image), width: image.width, height: image.height })
-            .collect();
+        let view = |image: &Image| ImageView {
+            url: app.media.url(image),
+            thumb_url: app.media.thumb_url(image),
+            width: image.width,
+            height: image.height,
+        };
+        let images: Vec<ImageView> = images.iter().map(view).collect();
         FeedView {
             title: feed.title,
             content: feed.content,

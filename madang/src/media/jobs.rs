@@ -1,39 +1,83 @@
 //! What happens to images outside of requests.
 
-use greenlit::{Job, Tx};
+use greenlit::{Job, Opts, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::{Image, queries, staging, store::Name};
-use crate::app::App;
+use crate::{app::App, jobs::Failure};
 
 /// The topic of jobs that delete objects.
 pub(crate) const DELETE: &str = "media.delete";
+/// The topic of jobs that make the thumbnail of an image.
+pub(crate) const THUMBNAIL: &str = "media.thumbnail";
 /// How many expired images are swept in one transaction.
 const SWEEP: i64 = 100;
 /// How many objects one job deletes: few enough to fit into its time on a slow disk.
 const OBJECTS: usize = 10;
+const NO_NAME: &str = "not the name of an image";
 
 #[derive(Serialize, Deserialize)]
 struct Objects {
     names: Vec<String>,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Source {
+    name: String,
+}
+
+/// Has these images' objects deleted, with the thumbnails that they have or may get.
 pub(super) async fn delete_objects(tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
-    for images in images.chunks(OBJECTS) {
-        let names = images.iter().map(|image| format!("{}.{}", image.image_key, image.extension)).collect();
-        tx.outbox(DELETE, &Objects { names }).await?;
+    let thumbnail = |image: &Image| Name::parse(&image.name()).filter(|_| image.is_wide()).map(|name| name.thumbnail());
+    let all = images.iter().flat_map(|image| [Some(image.name()), thumbnail(image).map(|name| name.to_string())]);
+    let all: Vec<String> = all.flatten().collect();
+    for names in all.chunks(OBJECTS) {
+        tx.outbox(DELETE, &Objects { names: names.to_vec() }).await?;
+    }
+    Ok(())
+}
+
+/// Has the thumbnails of these images made, where they need one: by a job each, as a large picture takes seconds.
+pub(super) async fn make_thumbnails(tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
+    for image in images.iter().filter(|image| image.is_wide()) {
+        tx.outbox(THUMBNAIL, &Source { name: image.name() }).await?;
     }
     Ok(())
 }
 
 /// Deletes the objects that a job names. Those that are gone already count as deleted, so it can be repeated.
-pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Failure> {
     let objects: Objects = job.payload()?;
     for name in &objects.names {
-        let name = Name::parse(name).ok_or("not the name of an image")?;
+        let name = Name::parse(name).ok_or(NO_NAME)?;
         app.media.store.delete(&name).await?;
     }
     Ok(())
+}
+
+/// Makes the thumbnail of the image that a job names. It can be repeated, and leaves none behind of an image that was
+/// removed before it, beside it, or between two attempts.
+pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
+    let source: Source = job.payload()?;
+    let name = Name::parse(&source.name).ok_or(NO_NAME)?;
+    let thumbnail = name.thumbnail();
+    match queries::claimed(&mut app.db.single(), name.key()).await? {
+        Some(image) if image.thumb_width.is_some() => return Ok(()),
+        Some(_) => {}
+        // An attempt that was killed may have stored it after the image's objects were deleted.
+        None => return Ok(app.media.store.delete(&thumbnail).await?),
+    }
+    let picture = app.media.budget.thumbnail(app.media.store.get(&name).await?).await?;
+    app.media.store.put(&thumbnail, picture.bytes).await?;
+    let record = async |tx: &mut Tx| {
+        queries::set_thumbnail(tx, name.key(), picture.width, picture.height).await?;
+        if queries::claimed(tx, name.key()).await?.is_none() {
+            tx.outbox(DELETE, &Objects { names: vec![thumbnail.to_string()] }).await?;
+            tx.after_commit(app.wake_worker());
+        }
+        Ok::<(), greenlit::Error>(())
+    };
+    Ok(app.db.tx(Opts::default(), record).await?)
 }
 
 /// Removes staged images that nobody claimed in time, some at a time; returns how many it removed. A claim cannot race

@@ -2,7 +2,8 @@
 //!
 //! Invariants: a stored object has a row from before it is written; when the row goes, a job comes that deletes it. A row is
 //! staged (it has an expiry and belongs to its owner alone) or claimed by one feed, never both. Nothing here touches the store
-//! inside a transaction: what a transaction removes is deleted by an outbox job that commits with it.
+//! inside a transaction: what a transaction removes is deleted by an outbox job that commits with it, and the thumbnails of
+//! what it claims are made by others.
 
 mod api;
 pub(crate) mod jobs;
@@ -26,7 +27,7 @@ use crate::{
 };
 use picture::{DecodeBudget, Refused};
 use spool::{Spool, SpoolError};
-use store::{LocalStore, S3Store, Store};
+use store::{LocalStore, Name, S3Store, Store};
 
 /// The most images that a feed has.
 pub const IMAGES_PER_FEED: usize = 10;
@@ -74,7 +75,15 @@ impl Media {
 
     /// The address of an image.
     pub(crate) fn url(&self, image: &Image) -> String {
-        format!("{}/{}.{}", self.base_url, image.image_key, image.extension)
+        format!("{}/{}", self.base_url, image.name())
+    }
+
+    /// The address of an image's thumbnail, or of the image as long as it has none.
+    pub(crate) fn thumb_url(&self, image: &Image) -> String {
+        match Name::parse(&image.name()).filter(|_| image.thumb_width.is_some()) {
+            Some(name) => format!("{}/{}", self.base_url, name.thumbnail()),
+            None => self.url(image),
+        }
     }
 
     /// Where up to `limit` bytes wait outside of memory.

@@ -2,12 +2,13 @@
 
 use greenlit::{Reader, Result, Tx, args, list};
 
+use super::picture::THUMBNAIL_WIDTH;
 use crate::{account::UserId, clock::Timestamp};
 
 /// The columns of an image that is joined as `i`, for [`JoinedImage`].
 macro_rules! image_columns {
     () => {
-        "i.feed_id, i.image_key, i.extension, i.position, i.width, i.height"
+        "i.feed_id, i.image_key, i.extension, i.position, i.width, i.height, i.thumb_width"
     };
 }
 pub(crate) use image_columns;
@@ -17,12 +18,14 @@ crate::statements! {
               values (?, ?, ?, ?, ?, ?, ?)";
     CLAIM = "update images set feed_id = ?, position = position + ?, expire_dt = null \
              where image_key in (?*) and owner_id = ? and feed_id is null and expire_dt > ?";
-    OF_FEEDS = "select feed_id, image_key, extension, position, width, height from images \
+    OF_FEEDS = "select feed_id, image_key, extension, position, width, height, thumb_width from images \
                 where feed_id in (?*) order by feed_id, position";
     DELETE = "delete from images where image_key in (?*)";
     DELETE_STAGED = "delete from images where image_key = ? and feed_id is null";
-    IS_CLAIMED = "select id from images where image_key = ? and feed_id is not null";
-    EXPIRED = "select 0 as feed_id, image_key, extension, position, width, height from images \
+    CLAIMED = "select feed_id, image_key, extension, position, width, height, thumb_width from images \
+               where image_key = ? and feed_id is not null";
+    SET_THUMBNAIL = "update images set thumb_width = ?, thumb_height = ? where image_key = ?";
+    EXPIRED = "select 0 as feed_id, image_key, extension, position, width, height, thumb_width from images \
                where expire_dt <= ? order by expire_dt limit ?";
 }
 
@@ -35,6 +38,20 @@ pub(crate) struct Image {
     pub(crate) position: i64,
     pub(crate) width: i64,
     pub(crate) height: i64,
+    /// Null as long as there is no thumbnail.
+    pub(crate) thumb_width: Option<i64>,
+}
+
+impl Image {
+    /// Whether it is too wide to be its own thumbnail.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.width > i64::from(THUMBNAIL_WIDTH)
+    }
+
+    /// The name of its object.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.image_key, self.extension)
+    }
 }
 
 /// An image, or nulls where a left join found none.
@@ -46,6 +63,7 @@ pub(crate) struct JoinedImage {
     position: Option<i64>,
     width: Option<i64>,
     height: Option<i64>,
+    thumb_width: Option<i64>,
 }
 
 impl JoinedImage {
@@ -58,6 +76,7 @@ impl JoinedImage {
             position: self.position?,
             width: self.width?,
             height: self.height?,
+            thumb_width: self.thumb_width,
         })
     }
 }
@@ -95,9 +114,14 @@ pub(super) async fn delete_staged(tx: &mut Tx, key: &str) -> Result<()> {
     tx.exec(DELETE_STAGED, args![key]).await.map(drop)
 }
 
-/// Whether the image is some feed's.
-pub(super) async fn is_claimed(r: &mut impl Reader, key: &str) -> Result<bool> {
-    r.fetch_optional::<(i64,)>(IS_CLAIMED, args![key]).await.map(|row| row.is_some())
+/// An image that is some feed's.
+pub(super) async fn claimed(r: &mut impl Reader, key: &str) -> Result<Option<Image>> {
+    r.fetch_optional(CLAIMED, args![key]).await
+}
+
+/// Tells of an image's thumbnail, if there still is such an image.
+pub(super) async fn set_thumbnail(tx: &mut Tx, key: &str, width: u32, height: u32) -> Result<()> {
+    tx.exec(SET_THUMBNAIL, args![i64::from(width), i64::from(height), key]).await.map(drop)
 }
 
 pub(super) async fn delete(tx: &mut Tx, keys: &[&str]) -> Result<()> {

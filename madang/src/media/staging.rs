@@ -97,6 +97,7 @@ fn describe(picture: &Picture, name: &Name, position: usize) -> Image {
         position: i64::try_from(position).unwrap_or(i64::MAX),
         width: picture.width.into(),
         height: picture.height.into(),
+        thumb_width: None,
     }
 }
 
@@ -121,7 +122,10 @@ pub(crate) async fn claim(
         return Err(Error::from(Code::Unavailable).caused_by("a staged image has expired"));
     }
     let claimed = |image: &Image| Image { feed_id: feed, position: first + image.position, ..image.clone() };
-    Ok(staged.iter().map(|staged| claimed(&staged.image)).collect())
+    let images: Vec<Image> = staged.iter().map(|staged| claimed(&staged.image)).collect();
+    jobs::make_thumbnails(tx, &images).await?;
+    tx.after_commit(app.wake_worker());
+    Ok(images)
 }
 
 /// Deletes images from their feed: the rows now, the objects by a job that commits with them.
@@ -155,7 +159,7 @@ pub(super) async fn delete_staged(app: &App, images: &[Image]) -> greenlit::Resu
             for image in images {
                 queries::delete_staged(tx, &image.image_key).await?;
                 // Also if the row was gone: the sweeper may have been here before the object was written.
-                if !queries::is_claimed(tx, &image.image_key).await? {
+                if queries::claimed(tx, &image.image_key).await?.is_none() {
                     deleted.push(image.clone());
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::{Header, MAX_PIXELS, Picture, Refused, inspect, reencode};
+use super::{Header, MAX_PIXELS, Picture, Refused, inspect, reencode, thumbnail};
 
 const BUDGET: u32 = MAX_PIXELS.div_ceil(1_000_000) as u32;
 
@@ -29,9 +29,23 @@ impl DecodeBudget {
     /// # Errors
     /// [`Refused`]; what the header gives away does not wait for the budget.
     pub async fn reencode(&self, bytes: Vec<u8>) -> Result<Picture, Refused> {
+        self.within(bytes, reencode).await
+    }
+
+    /// [`thumbnail`](super::thumbnail()) on a blocking thread, within the budget.
+    ///
+    /// Cancelled, it behaves as [`spend`](Self::spend).
+    ///
+    /// # Errors
+    /// As [`reencode`](Self::reencode).
+    pub async fn thumbnail(&self, bytes: Vec<u8>) -> Result<Picture, Refused> {
+        self.within(bytes, thumbnail).await
+    }
+
+    async fn within(&self, bytes: Vec<u8>, work: fn(&[u8]) -> Result<Picture, Refused>) -> Result<Picture, Refused> {
         let inspected = spawn_blocking(move || inspect(&bytes).map(|header| (header, bytes)));
         let (header, bytes) = inspected.await.map_err(|_| Refused::Broken)??;
-        self.spend(header, move || reencode(&bytes)).await
+        self.spend(header, move || work(&bytes)).await
     }
 
     /// Runs `work`, which decodes a picture with this header, on a blocking thread, after waiting in

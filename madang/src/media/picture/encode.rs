@@ -9,23 +9,21 @@ use image::{DynamicImage, ExtendedColorType, ImageResult, RgbImage};
 use super::probe::Container;
 use super::{Picture, Refused};
 
-/// The quality of JPEG and lossy WebP, of 100.
-const QUALITY: u8 = 85;
-
-/// Encodes an 8-bit picture in the format that its container is stored as.
-pub(super) fn encode(image: DynamicImage, container: Container) -> Result<Picture, Refused> {
+/// Encodes an 8-bit picture in the format that its container is stored as. The quality, of 100, is that of JPEG and lossy
+/// WebP.
+pub(super) fn encode(image: DynamicImage, container: Container, quality: u8) -> Result<Picture, Refused> {
     let (width, height) = (image.width(), image.height());
     let bytes = match container {
-        Container::Jpeg => jpeg(&image),
+        Container::Jpeg => jpeg(&image, quality),
         Container::Png | Container::Gif => png(&image),
-        Container::WebpLossy => lossy_webp(image),
+        Container::WebpLossy => lossy_webp(image, quality),
         Container::WebpLossless => lossless_webp(&image),
     }?;
     Ok(Picture { bytes, format: container.stored_as(), width, height })
 }
 
-fn jpeg(image: &DynamicImage) -> Result<Vec<u8>, Refused> {
-    collect(|out| image.write_with_encoder(JpegEncoder::new_with_quality(out, QUALITY)))
+fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Refused> {
+    collect(|out| image.write_with_encoder(JpegEncoder::new_with_quality(out, quality)))
 }
 
 /// Level 4 makes screenshots a fifth of what the fastest setting makes of them; the default level
@@ -42,11 +40,11 @@ fn lossless_webp(image: &DynamicImage) -> Result<Vec<u8>, Refused> {
 
 /// Colours are encoded by libwebp. The alpha channel, which is lossless in any case, is encoded as
 /// in [`lossless_webp`]: libwebp needs 30 bytes a pixel and 10 s at 40 megapixels for it.
-fn lossy_webp(image: DynamicImage) -> Result<Vec<u8>, Refused> {
+fn lossy_webp(image: DynamicImage, quality: u8) -> Result<Vec<u8>, Refused> {
     let alpha: Option<Vec<u8>> = image.as_rgba8().map(|rgba| rgba.pixels().map(|pixel| pixel.0[3]).collect());
     let rgb = image.into_rgb8();
     let (width, height) = rgb.dimensions();
-    let colour = lossy_colour(&rgb)?;
+    let colour = lossy_colour(&rgb, quality)?;
     drop(rgb);
     let Some(alpha) = alpha.filter(|alpha| alpha.iter().any(|value| *value != u8::MAX)) else {
         return Ok(colour);
@@ -55,9 +53,9 @@ fn lossy_webp(image: DynamicImage) -> Result<Vec<u8>, Refused> {
     with_alpha(width, height, &colour, &alpha).ok_or(Refused::Broken)
 }
 
-fn lossy_colour(rgb: &RgbImage) -> Result<Vec<u8>, Refused> {
+fn lossy_colour(rgb: &RgbImage, quality: u8) -> Result<Vec<u8>, Refused> {
     let mut config = webp::WebPConfig::new().map_err(|()| Refused::Broken)?;
-    config.quality = f32::from(QUALITY);
+    config.quality = f32::from(quality);
     config.method = 2; // half the time of the default, for files that are 4 % larger
     let encoded = webp::Encoder::from_rgb(rgb, rgb.width(), rgb.height()).encode_advanced(&config);
     Ok(encoded.map_err(|_| Refused::Broken)?.to_vec())
