@@ -62,6 +62,7 @@ codes! {
     BrokenImage               422 "broken_image"                "Broken Image";
     RangeNotSatisfiable       416 "range_not_satisfiable"       "Range Not Satisfiable";
     TooManyImages             422 "too_many_images"             "Too Many Images";
+    TooManyUploads            429 "too_many_uploads"            "Too Many Uploads";
 
     // Any request
     InvalidInput              422 "invalid_input"               "Invalid Input";

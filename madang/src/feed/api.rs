@@ -61,6 +61,7 @@ struct NewFeed {
         (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
         (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Refused),
+        (status = 429, description = "`too_many_uploads`: too many that were broken off", body = Problem),
         (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]
@@ -218,6 +219,7 @@ struct ChangedFeed {
         (status = 413, description = "`body_too_large`, `too_many_fields`, `image_too_large`", body = Problem),
         (status = 415, description = "`unsupported_image_type`", body = Problem),
         (status = 422, description = "`invalid_input`, `broken_image`, `too_many_images`", body = Refused),
+        (status = 429, description = "`too_many_uploads`: too many that were broken off", body = Problem),
         (status = 503, description = "`unavailable`: try again", body = Problem),
     ),
 )]

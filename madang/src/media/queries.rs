@@ -22,6 +22,7 @@ crate::statements! {
                 where feed_id in (?*) order by feed_id, position";
     DELETE = "delete from images where image_key in (?*)";
     DELETE_STAGED = "delete from images where image_key = ? and feed_id is null";
+    STAGED = "select id from images where owner_id = ? and expire_dt > ? limit ?";
     CLAIMED = "select feed_id, image_key, extension, position, width, height, thumb_width from images \
                where image_key = ? and feed_id is not null";
     SET_THUMBNAIL = "update images set thumb_width = ?, thumb_height = ? where image_key = ?";
@@ -102,6 +103,11 @@ pub(super) async fn claim(
     now: Timestamp,
 ) -> Result<u64> {
     tx.exec(CLAIM, args![feed, first, list(keys), owner, now]).await
+}
+
+/// How many images this owner has staged and not claimed; `limit` stands for more, too.
+pub(super) async fn staged(r: &mut impl Reader, owner: UserId, now: Timestamp, limit: i64) -> Result<usize> {
+    r.fetch::<(i64,)>(STAGED, args![owner, now, limit]).await.map(|rows| rows.len())
 }
 
 /// Staged images whose time is over, the oldest first.

@@ -15,6 +15,10 @@ use crate::{
 /// How long a staged image waits to be claimed. Far longer than a request can last, so that no image expires under one.
 pub(super) const STAGED_FOR: Duration = Duration::from_secs(60 * 60);
 
+/// The most images that a user may have staged: requests that break off leave theirs to the sweeper, and must not fill the
+/// store until then. Those that are being staged may come on top.
+const STAGED_PER_USER: i64 = 200;
+
 /// An image that is in the store and waits to be claimed.
 #[derive(Clone, Debug)]
 pub(crate) struct Staged {
@@ -28,8 +32,8 @@ pub(crate) struct Staged {
 /// Cancelled, the sweeper removes what was staged.
 ///
 /// # Errors
-/// 413, 415 and 422 for the first picture that is refused, before anything is stored; 503 if the store fails or too many
-/// wait already.
+/// 413, 415 and 422 for the first picture that is refused, before anything is stored; 429 if the user has too many staged
+/// already; 503 if the store fails or is full, or too many requests wait.
 pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progress: &Progress) -> Result<Vec<Staged>> {
     if uploads.is_empty() {
         return Ok(Vec::new());
@@ -37,6 +41,7 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
     // Whole requests take turns: if their pictures did, all of them would become late together.
     let _turn = app.media.turns.take().await?;
     app.media.store.check_room().await.map_err(unavailable)?;
+    check_quota(app, owner).await?;
     let mut pictures: Vec<(Image, Name, Spool)> = Vec::new();
     for upload in uploads {
         let bytes = upload.into_bytes().await.map_err(unavailable)?;
@@ -77,6 +82,14 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
             Err(e)
         }
     }
+}
+
+async fn check_quota(app: &App, owner: UserId) -> Result<()> {
+    let staged = queries::staged(&mut app.db.single(), owner, app.clock.now(), STAGED_PER_USER).await?;
+    if i64::try_from(staged).is_ok_and(|staged| staged >= STAGED_PER_USER) {
+        return Err(Error::from(Code::TooManyUploads).retry_after(60));
+    }
+    Ok(())
 }
 
 async fn put(app: &App, name: &Name, encoded: Spool) -> Result<()> {

@@ -14,6 +14,8 @@ create index ix_feeds__author_update_dt on feeds (author_id, update_dt, id);
 -- Null until the thumbnail is made; an image that is narrow enough gets none.
 alter table images add column thumb_width {int};
 alter table images add column thumb_height {int};
+-- For how many images a user has staged, however many he has claimed.
+create index ix_images__owner_expire_dt on images (owner_id, expire_dt);
 
 -- What belongs to a feed or a comment goes with it.
 create table comments (

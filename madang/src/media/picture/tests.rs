@@ -1,6 +1,7 @@
 //! What the checks let through, and what becomes of it.
 
 mod samples;
+mod thumbnails;
 
 use image::{
     DynamicImage, ImageEncoder, Rgb, RgbImage,

@@ -2,8 +2,11 @@
 
 mod cancelled;
 mod faults;
+mod quota;
+mod s3;
 mod serving;
 mod staging;
+mod thumbnails;
 
 use std::path::PathBuf;
 

@@ -27,8 +27,9 @@ async fn write_until_the_end(wire: Wire, acknowledged: Arc<Mutex<Vec<i64>>>) {
     }
 }
 
+/// One of them is wide enough for a thumbnail.
 fn files() -> [Vec<u8>; 2] {
-    [pictures::png(), pictures::noise(60, 60)]
+    [pictures::png(), pictures::noise(700, 6)]
 }
 
 /// Every feed of the board, page after page.

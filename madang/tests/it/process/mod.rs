@@ -1,5 +1,6 @@
 //! The real program: how it starts, what it keeps, and how it ends. Every child is killed when its test ends.
 
+mod bucket;
 mod clients;
 mod config;
 mod kill;
@@ -51,7 +52,13 @@ impl Board {
 
     async fn start_with(data: &Path, arguments: &[&str]) -> Board {
         let mut command = madang(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        command.args(arguments).envs([("MADANG_LOG", "warn"), ("MADANG_LIMITS", "off")]).stdout(Stdio::piped());
+        command.args(arguments).envs([("MADANG_LOG", "warn"), ("MADANG_LIMITS", "off")]);
+        Board::run(command).await
+    }
+
+    /// Runs a program that serves.
+    async fn run(mut command: Command) -> Board {
+        command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap_or_default();

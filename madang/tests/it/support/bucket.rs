@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 
 use futures_util::TryStreamExt;
-use madang::{
-    media::store::S3Store,
-    store_url::{S3Url, StoreUrl},
+use madang::store_url::{S3Url, StoreUrl};
+use object_store::{
+    ObjectStore, ObjectStoreExt,
+    aws::{AmazonS3, AmazonS3Builder},
+    path::Path,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -56,6 +58,11 @@ impl Bucket {
         format!("s3://{BUCKET}/{}?endpoint=http://{}&region=us-east-1", self.direct.prefix, self.address)
     }
 
+    /// The bucket itself, around the board and the proxy, and where the folder is in it.
+    pub(crate) fn direct(&self) -> (AmazonS3, Path) {
+        direct(&self.direct)
+    }
+
     /// Breaks what is under way, and lets this happen to what comes.
     pub(crate) fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
@@ -69,10 +76,10 @@ impl Drop for Bucket {
         let clean = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let store = S3Store::open(&url).unwrap();
-                let names: Vec<_> = store.list().try_collect().await.unwrap();
-                for name in names {
-                    store.delete(&name).await.unwrap();
+                let (client, folder) = direct(&url);
+                let objects: Vec<_> = client.list(Some(&folder)).try_collect().await.unwrap();
+                for object in objects {
+                    client.delete(&object.location).await.unwrap();
                 }
             });
         };
@@ -80,6 +87,12 @@ impl Drop for Bucket {
         let cleaned = std::thread::spawn(clean).join();
         assert!(cleaned.is_ok() || std::thread::panicking(), "the bucket was not cleaned");
     }
+}
+
+fn direct(url: &S3Url) -> (AmazonS3, Path) {
+    let builder = AmazonS3Builder::from_env().with_bucket_name(&url.bucket).with_allow_http(true);
+    let endpoint = url.endpoint.clone().unwrap();
+    (builder.with_endpoint(endpoint).with_disable_bulk_delete(true).build().unwrap(), Path::from(&*url.prefix))
 }
 
 /// A server that does to every connection what `faults` says, and in peace leads it to `server`.

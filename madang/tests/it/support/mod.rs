@@ -92,8 +92,14 @@ impl TestApp {
 
     /// On SQLite, with its images in a bucket.
     pub(crate) async fn s3() -> TestApp {
+        TestApp::s3_with("").await
+    }
+
+    /// The same, with these parameters at the end of the bucket's URL.
+    pub(crate) async fn s3_with(parameters: &str) -> TestApp {
         let bucket = Bucket::new().await.expect("MADANG_TEST_S3 names the S3 server of the tests");
-        TestApp::on(Scratch::sqlite().unwrap(), Some(bucket), |_| {}).await
+        let url = bucket.url() + parameters;
+        TestApp::on(Scratch::sqlite().unwrap(), Some(bucket), |flags| flags.media.media = Some(url)).await
     }
 
     /// A board whose operator decided something else; what does not touch the database needs no second one.
@@ -227,10 +233,18 @@ impl Drop for Blocked {
 /// temporary file.
 pub(crate) async fn assert_consistent(app: &App) {
     jobs::run_all(app).await.unwrap();
-    let rows: Vec<(String, String, Option<i64>)> =
-        app.db.fetch("select image_key, extension, feed_id from images", vec![]).await.unwrap();
-    assert!(rows.iter().all(|row| row.2.is_some()), "staged images are left: {rows:?}");
-    let named: BTreeSet<String> = rows.into_iter().map(|(key, extension, _)| format!("{key}.{extension}")).collect();
+    let columns = "image_key, extension, feed_id, width, thumb_width, thumb_height";
+    let rows: Vec<(String, String, Option<i64>, i64, Option<i64>, Option<i64>)> =
+        app.db.fetch(&format!("select {columns} from images"), vec![]).await.unwrap();
+    let mut named = BTreeSet::new();
+    for row in rows {
+        let (key, extension, feed, width, thumb_width, thumb_height) = &row;
+        assert!(feed.is_some(), "a staged image is left: {row:?}");
+        let expected = (*width > 640).then_some(640);
+        assert_eq!((*thumb_width, thumb_height.is_some()), (expected, expected.is_some()), "{row:?}");
+        named.insert(format!("{key}.{extension}"));
+        named.extend(thumb_width.map(|_| format!("{key}.640.{extension}")));
+    }
     let objects: Vec<_> = app.media.store.list().try_collect().await.unwrap();
     let kept: BTreeSet<String> = objects.iter().map(ToString::to_string).collect();
     let differ: Vec<&String> = named.symmetric_difference(&kept).collect();
