@@ -133,6 +133,15 @@ pub enum Refused {
 /// # Errors
 /// [`Refused`], as [`reencode`]; damage inside the compressed data is found by [`reencode`] only.
 pub fn inspect(bytes: &[u8]) -> Result<Header, Refused> {
+    check_length(bytes)?;
+    header(bytes)
+}
+
+fn check_length(bytes: &[u8]) -> Result<(), Refused> {
+    if bytes.len() > MAX_BYTES { Err(Refused::TooLarge) } else { Ok(()) }
+}
+
+fn header(bytes: &[u8]) -> Result<Header, Refused> {
     let probe = probe::probe(bytes)?;
     Ok(Header { format: probe.container.stored_as(), width: probe.width, height: probe.height })
 }
@@ -151,6 +160,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Header, Refused> {
 /// [`Refused`]; a panic of a decoder counts as [`Refused::Broken`].
 pub fn reencode(bytes: &[u8]) -> Result<Picture, Refused> {
     std::panic::catch_unwind(|| {
+        check_length(bytes)?;
         let probe = probe::probe(bytes)?;
         let picture = decode::decode(&probe)?;
         encode::encode(picture, probe.container, QUALITY)
@@ -163,7 +173,7 @@ pub fn reencode(bytes: &[u8]) -> Result<Picture, Refused> {
 /// Blocks and costs as [`reencode`] does, and with an alpha channel 4 bytes a pixel more.
 ///
 /// # Errors
-/// As [`reencode`].
+/// As [`reencode`], except that what was encoded anew may have any length.
 pub fn thumbnail(bytes: &[u8]) -> Result<Picture, Refused> {
     std::panic::catch_unwind(|| {
         let probe = probe::probe(bytes)?;

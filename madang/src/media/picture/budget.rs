@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::{Header, MAX_PIXELS, Picture, Refused, inspect, reencode, thumbnail};
+use super::{Header, MAX_PIXELS, Picture, Refused, header, inspect, reencode, thumbnail};
 
 const BUDGET: u32 = MAX_PIXELS.div_ceil(1_000_000) as u32;
 
@@ -29,7 +29,7 @@ impl DecodeBudget {
     /// # Errors
     /// [`Refused`]; what the header gives away does not wait for the budget.
     pub async fn reencode(&self, bytes: Vec<u8>) -> Result<Picture, Refused> {
-        self.within(bytes, reencode).await
+        self.within(bytes, inspect, reencode).await
     }
 
     /// [`thumbnail`](super::thumbnail()) on a blocking thread, within the budget.
@@ -39,12 +39,17 @@ impl DecodeBudget {
     /// # Errors
     /// As [`reencode`](Self::reencode).
     pub async fn thumbnail(&self, bytes: Vec<u8>) -> Result<Picture, Refused> {
-        self.within(bytes, thumbnail).await
+        self.within(bytes, header, thumbnail).await
     }
 
-    async fn within(&self, bytes: Vec<u8>, work: fn(&[u8]) -> Result<Picture, Refused>) -> Result<Picture, Refused> {
-        let inspected = spawn_blocking(move || inspect(&bytes).map(|header| (header, bytes)));
-        let (header, bytes) = inspected.await.map_err(|_| Refused::Broken)??;
+    async fn within(
+        &self,
+        bytes: Vec<u8>,
+        look: fn(&[u8]) -> Result<Header, Refused>,
+        work: fn(&[u8]) -> Result<Picture, Refused>,
+    ) -> Result<Picture, Refused> {
+        let looked = spawn_blocking(move || look(&bytes).map(|header| (header, bytes)));
+        let (header, bytes) = looked.await.map_err(|_| Refused::Broken)??;
         self.spend(header, move || work(&bytes)).await
     }
 

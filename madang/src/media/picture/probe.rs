@@ -3,7 +3,7 @@
 //! A decoder that reads on after damage would store half a picture in grey, and some allocate by
 //! a header before comparing it with another. What they leave unchecked is checked here.
 
-use super::{Format, MAX_BYTES, MAX_PIXELS, MAX_SIDE, Refused};
+use super::{Format, MAX_PIXELS, MAX_SIDE, Refused};
 
 /// The most scans that a progressive JPEG may have. Encoders write about ten; every scan is a pass
 /// over all pixels that can cost a few bytes only.
@@ -46,9 +46,6 @@ pub(super) struct Probe<'a> {
 
 /// Recognises a picture by its signature and walks it.
 pub(super) fn probe(bytes: &[u8]) -> Result<Probe<'_>, Refused> {
-    if bytes.len() > MAX_BYTES {
-        return Err(Refused::TooLarge);
-    }
     if bytes.len() < LONGEST_SIGNATURE {
         return Err(Refused::Broken);
     }

@@ -54,11 +54,13 @@ on_each_database! {
           "images": [
             {
               "height": 6,
+              "thumb_url": "http://board.test/images/[key].png",
               "url": "http://board.test/images/[key].png",
               "width": 8
             },
             {
               "height": 12,
+              "thumb_url": "http://board.test/images/[key].jpg",
               "url": "http://board.test/images/[key].jpg",
               "width": 16
             }

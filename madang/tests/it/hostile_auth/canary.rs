@@ -10,7 +10,7 @@ use greenlit::{Dialect, Migration};
 use madang::migration::HISTORY;
 use serde_json::json;
 
-use crate::support::{Answer, Client, TestApp, form::FormData, on_each_database};
+use crate::support::{Answer, Client, TestApp, form::FormData, on_each_database, pictures};
 
 /// Everything that is logged in this process, by all tests.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -84,6 +84,7 @@ async fn session(app: &TestApp, password: &str, token: &str) -> (Client, Vec<Ans
     answers.push(user.request(Method::GET, "/api/mypage/profile", &[("authorization", &bearer)], Body::empty()).await);
     let form = FormData::new().text("title", "t").text("content", "c").text("password", password).text("token", token);
     answers.push(user.form(Method::POST, "/api/feed/create", form).await);
+    user.create_feed("picture", &[pictures::png()]).await;
     let no_title = FormData::new().text("password", password).file("images", token, b"no picture");
     answers.push(user.form(Method::POST, "/api/feed/create", no_title).await);
     (user, answers)
@@ -103,7 +104,8 @@ on_each_database! {
 
         let key: String = app.key().bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         let own_token = user.token.unwrap();
-        let secrets = [password.as_str(), &token, &key, &own_token, "$argon2"];
+        let bucket_key = std::env::var("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|_| random());
+        let secrets = [password.as_str(), &token, &key, &own_token, &bucket_key, "$argon2"];
         let hash: (String,) = app.app.db.fetch_one("select password_hash from users", vec![]).await.unwrap();
         assert!(hash.0.starts_with("$argon2"));
         for answer in &answers {

@@ -9,7 +9,7 @@ use madang::{jobs, media::store::Name};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{make_due, path, update, urls};
+use super::{make_due, path, pictures_of, update, urls};
 use crate::support::{Client, TestApp, on_each_database, pictures};
 
 fn thumbs(feed: &Value) -> Vec<String> {
@@ -31,6 +31,25 @@ async fn ask_for_thumbnail(app: &TestApp, url: &str) -> Name {
     let job = json!({"name": name});
     app.app.db.tx(Opts::default(), async |tx| tx.outbox("media.thumbnail", &job).await).await.unwrap();
     Name::parse(name).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deletions_do_not_wait_for_thumbnails() {
+    let app = TestApp::sqlite().await;
+    let ann = app.user("ann").await;
+    let gone = ann.create_feed("gone", &pictures_of([1])).await;
+    ann.create_feed("large", &vec![pictures::picture(ImageFormat::Jpeg, 4_000, 3_000); 3]).await;
+    ann.delete(&format!("/api/feed/delete/{}", gone["id"])).await.expect(200);
+    let (stop, stopped) = watch::channel(false);
+    let worker = tokio::spawn(jobs::run(app.app.clone(), stopped));
+    let url = urls(&gone).remove(0);
+    while ann.get(path(&url)).await.status != 404 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(app.count("greenlit_outbox").await > 1, "the older jobs were first");
+    stop.send(true).unwrap();
+    worker.await.unwrap();
+    app.assert_consistent().await;
 }
 
 on_each_database! {
@@ -135,7 +154,7 @@ on_each_database! {
         let name = Name::parse(urls(&bad)[0].rsplit('/').next().unwrap()).unwrap();
         app.app.media.store.put(&name, b"damaged".to_vec()).await.unwrap();
         let good = ann.create_feed("good", &[wide()]).await;
-        assert_eq!(app.work().await, 2);
+        assert!(app.work().await >= 2, "more, if the bad one was due again");
         assert_eq!(thumbs(&again(&ann, &bad).await), urls(&bad));
         assert_ne!(thumbs(&again(&ann, &good).await), urls(&good));
         ann.delete(&format!("/api/feed/delete/{}", bad["id"])).await.expect(200);

@@ -63,6 +63,20 @@ fn colours_and_transparency_stay_what_they_are() {
     }
 }
 
+#[tokio::test]
+async fn what_encoding_made_longer_than_an_upload_has_a_thumbnail_too() {
+    let mut state = 1_u32;
+    let noise = RgbImage::from_fn(2_000, 1_800, |_, _| {
+        state = state.wrapping_mul(0x9e37_79b1).wrapping_add(0x7f4a_7c15);
+        Rgb([(state >> 8) as u8, (state >> 16) as u8, (state >> 24) as u8])
+    });
+    let file = png(noise);
+    assert!(file.len() > MAX_BYTES);
+    assert_eq!(reencode(&file), Err(Refused::TooLarge));
+    let small = DecodeBudget::new().thumbnail(file).await.unwrap();
+    assert_eq!((small.width, small.height), (640, 576));
+}
+
 #[test]
 fn damage_is_refused() {
     for damaged in [&b""[..], b"no picture", &png(rgb(700, 20))[..500]] {
