@@ -34,7 +34,7 @@ start_s3() {
   export AWS_ACCESS_KEY_ID=madang AWS_SECRET_ACCESS_KEY=madang-secret AWS_REGION=us-east-1
   unset AWS_SESSION_TOKEN AWS_ENDPOINT AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3
   for _ in 1 2 3 4 5 6 7 8; do
-    # Below the ports that systems hand out to clients, and room for its ten thousand higher ones.
+    # Below the ports of the databases. Should something have one of the eight already, the server ends, or does not know us.
     s3_port=$((12000 + (RANDOM * 32768 + RANDOM) % 8000))
     if launch_s3 && make_s3_bucket; then
       export MADANG_TEST_S3=http://127.0.0.1:$s3_port

@@ -234,8 +234,8 @@ impl Drop for Blocked {
 pub(crate) async fn assert_consistent(app: &App) {
     jobs::run_all(app).await.unwrap();
     let columns = "image_key, extension, feed_id, width, thumb_width, thumb_height";
-    let rows: Vec<(String, String, Option<i64>, i64, Option<i64>, Option<i64>)> =
-        app.db.fetch(&format!("select {columns} from images"), vec![]).await.unwrap();
+    type Row = (String, String, Option<i64>, i64, Option<i64>, Option<i64>);
+    let rows: Vec<Row> = app.db.fetch(&format!("select {columns} from images"), vec![]).await.unwrap();
     let mut named = BTreeSet::new();
     for row in rows {
         let (key, extension, feed, width, thumb_width, thumb_height) = &row;
