@@ -150,12 +150,12 @@ on_each_database! {
                     author_id like_count comment_count liked images";
         let form = FormData::new().text("title", "한글 <&\u{2028}").text("content", "c").file("images", "a", &png());
         let created = client.form(Method::POST, "/api/feed/create", form).await;
-        assert_eq!(members(&created), format!("{feed} url width height"));
+        assert_eq!(members(&created), format!("{feed} url thumb_url width height"));
         assert!(created.text().starts_with("{\"title\":\"한글 <&\u{2028}\",\"content\":\"c\",\"image_urls\":[\"http"));
         let pagination = "pagination current_page total_pages is_last_page total_count next_cursor";
-        assert_eq!(members(&client.get("/api/feed/list").await), format!("feeds {feed} url width height {pagination}"));
+        assert_eq!(members(&client.get("/api/feed/list").await), format!("feeds {feed} url thumb_url width height {pagination}"));
         let own = client.get("/api/feed/list-by-user?user_id=1").await;
-        assert_eq!(members(&own), format!("total_count feeds {feed} url width height next_cursor"));
+        assert_eq!(members(&own), format!("total_count feeds {feed} url thumb_url width height next_cursor"));
         assert_eq!(members(&client.get("/api/feed/read/7").await), "detail code request_id");
         assert_eq!(members(&client.get("/api/feed/read/x").await), "detail type loc msg input code request_id");
     }
