@@ -111,7 +111,11 @@ async fn second_signal() {
 
 /// Tells the operator where everything is. This is the program's output; the log goes elsewhere.
 fn announce(config: &Config, listening: SocketAddr, metrics: Option<SocketAddr>) {
-    let database = config.database_url.strip_prefix("sqlite:").unwrap_or("PostgreSQL");
+    let database = match config.database_url.split_once(':') {
+        Some(("sqlite", path)) => path,
+        Some(("mariadb" | "mysql", _)) => "MariaDB",
+        _ => "PostgreSQL",
+    };
     let metrics = metrics.map(|address| format!("Metrics             http://{address}/metrics\n")).unwrap_or_default();
     let text = format!(
         "Madang listens on   http://{listening}\n\

@@ -94,8 +94,8 @@ pub(crate) enum Conn {
 impl Pool {
     /// Opens the database that the URL names and makes sure that it answers.
     pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
-        let scheme = url.split(':').next().unwrap_or_default();
-        match scheme {
+        // A word without a colon is no URL, be it that of a database.
+        match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             "sqlite" => sqlite::Pool::open(url, config).await.map(Pool::Sqlite),
             "postgres" | "postgresql" => postgres::Pool::open(url, config).await.map(Pool::Postgres),
             "mariadb" | "mysql" => mariadb::Pool::open(url, config).await.map(Pool::MariaDb),

@@ -63,7 +63,8 @@ fn sentence(error: &toml::de::Error, text: &str) -> String {
     let at = error.span().map_or(0, |span| span.start).min(text.len());
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
-    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    let is_key = |key: &&str| key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+    let key = text.lines().nth(line - 1).and_then(|line| Some(line.split_once('=')?.0.trim())).filter(is_key);
     let section = before.lines().filter_map(|line| line.trim().strip_prefix('[')?.split_once(']')).next_back();
     let message = error.message().lines().next().unwrap_or_default();
     let message = match message.split_once(", expected ") {

@@ -12,13 +12,13 @@ use std::{
     time::Duration,
 };
 
+use axum::http::request::Parts;
+
 use self::bucket::Buckets;
 pub use self::{
     layer::limit,
     quota::{Quota, Quotas},
 };
-use axum::http::request::Parts;
-
 use crate::{
     clock::Clock,
     error::{Code, Error, Result},

@@ -102,6 +102,8 @@ async fn a_wrong_file_is_refused_with_the_line_and_the_key() {
         ("[server]\npublic_url = 'board.example.org'\n", &["line 2", "server.public_url", "https://"]),
         ("[database]\nurl = ['postgres://ann:canary@db/x']\n", &["line 2", "database.url"]),
         ("[database]\nurl = 'postgres://ann:canary@db/x\n", &["line 2", "database.url"]),
+        ("[database]\nurl = postgres://ann:canary@db/x?y=z\n", &["line 2", "database.url"]),
+        ("[database]\nurl 'postgres://ann:canary@db/x?y=z'\n", &["line 2"]),
         ("[account]\nsignup = 'maybe'\n", &["line 2", "account.signup", "`open`", "`closed`"]),
         ("[privacy]\npublic_emails = 'canary'\n", &["line 2", "privacy.public_emails"]),
         ("[cors]\norigins = ['https://a.example', '*']\n", &["line 2", "cors.origins"]),
@@ -165,6 +167,8 @@ async fn s01_no_secret_is_shown() {
         "canary",
         "canary://ann:canary@127.0.0.1/x",
         "host=127.0.0.1 password=canary",
+        "sqlite",
+        "postgres",
     ] {
         let said = run(&["serve"], &[&quiet[..], &[("MADANG_DATABASE_URL", url)]].concat()).await;
         assert_refused(&said, &["MADANG_DATABASE_URL"]);

@@ -52,7 +52,7 @@ impl Board {
 
     async fn start_with(data: &Path, arguments: &[&str]) -> Board {
         let mut command = madang(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        command.args(arguments).envs([("MADANG_LOG", "warn"), ("MADANG_LIMITS", "off")]);
+        command.args(arguments).envs([("MADANG_LOG", "warn,madang::serve=error"), ("MADANG_LIMITS", "off")]);
         Board::run(command).await
     }
 
