@@ -7,12 +7,15 @@
 pub mod account;
 pub mod app;
 pub mod clock;
+mod comment;
 pub mod config;
 pub mod error;
 mod feed;
+mod follow;
 pub mod http;
 mod idempotency;
 pub mod jobs;
+mod like;
 pub mod limits;
 pub mod media;
 pub mod metrics;

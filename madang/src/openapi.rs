@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::{Json, Router, http::header, response::Redirect, routing::get};
 use serde::Serialize;
 use utoipa::{
-    Modify, OpenApi, PartialSchema, ToSchema,
+    IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
         ContentBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder, Schema, Type,
         path::{Operation, ParameterBuilder, ParameterIn},
@@ -51,6 +51,18 @@ pub(crate) struct Problems {
     request_id: String,
 }
 
+/// The answer to whoever does not say who he is.
+#[derive(IntoResponses)]
+#[response(status = 401, description = "`not_authenticated`, `invalid_token`")]
+#[allow(dead_code)]
+pub(crate) struct Unauthorized(Problem);
+
+/// The answer to wrong fields.
+#[derive(IntoResponses)]
+#[response(status = 422, description = "`invalid_input`")]
+#[allow(dead_code)]
+pub(crate) struct InvalidInput(Problems);
+
 /// A 422 of a route that refuses for more than wrong fields: `broken_image`, `too_many_images`, `idempotency_key_reused`.
 #[derive(ToSchema)]
 #[allow(dead_code)]
@@ -95,6 +107,10 @@ enum FieldStep {
     tags(
         (name = "auth", description = "Sign up and log in"),
         (name = "feed", description = "Feeds with images"),
+        (name = "comment", description = "Comments on feeds"),
+        (name = "like", description = "Likes of feeds and comments"),
+        (name = "follow", description = "Who reads whom"),
+        (name = "user", description = "What everybody may know of a user"),
         (name = "mypage", description = "One's own account"),
         (name = "images", description = "The images of feeds"),
         (name = "server", description = "The server's health"),
@@ -151,7 +167,7 @@ pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
     let refused = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refused"))).build();
     let is_login = |operation: &Operation| operation.tags.iter().flatten().any(|tag| tag == "auth");
     for item in document.paths.paths.values_mut() {
-        let writes = [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten();
+        let writes = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
         for operation in writes.filter(|operation| !is_login(operation)) {
             operation.parameters.get_or_insert_default().push(header.clone().into());
             if let Some(RefOr::T(refusal)) = operation.responses.responses.get_mut("422") {

@@ -52,13 +52,49 @@ impl Window {
         Window { limit, start }
     }
 
+    /// Reads `limit` and `cursor`, for a list that has no `skip`; see [`parse`](Window::parse).
+    pub(crate) fn parse_cursor(fields: &mut Fields<'_>, list: &str) -> Window {
+        let limit = fields.int_or("limit", DEFAULT_LIMIT, LIMIT);
+        let position = fields.optional_text("cursor", 1..=CURSOR_LENGTH).map(|cursor| Position::read(&cursor, list));
+        if position == Some(None) {
+            fields.refuse("cursor", "Not a cursor of this list and order");
+        }
+        Window { limit, start: position.flatten().map_or(Start::Skip(0), Start::After) }
+    }
+
     /// How many rows to ask for: one more than wanted tells whether there is a next page.
     pub(crate) fn probe(self) -> i64 {
         self.limit + 1
     }
+
+    /// After which position to begin, and how many rows to leave out there: for a statement that serves both skip and
+    /// cursor. `edge` is before all rows of its order.
+    pub(crate) fn begin(self, edge: Position) -> (Position, i64) {
+        match self.start {
+            Start::Skip(skip) => (edge, skip),
+            Start::After(position) => (position, 0),
+        }
+    }
+
+    /// Cuts off the row that was asked for beyond the page, and makes the cursor of the next page, if there is one. A row's
+    /// position is what the list is sorted by, and its id.
+    pub(crate) fn next_cursor<T>(self, rows: &mut Vec<T>, list: &str, at: impl Fn(&T) -> (i64, i64)) -> Option<String> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        if rows.len() <= limit {
+            return None;
+        }
+        rows.truncate(limit);
+        let (value, id) = at(rows.last()?);
+        Some(Position { value, id }.cursor(list))
+    }
 }
 
 impl Position {
+    /// Before all rows of a descending order.
+    pub(crate) const TOP: Position = Position { value: i64::MAX, id: i64::MAX };
+    /// Before all rows of an ascending order.
+    pub(crate) const BOTTOM: Position = Position { value: i64::MIN, id: 0 };
+
     /// The cursor of the page after this row.
     pub(crate) fn cursor(self, list: &str) -> String {
         URL_SAFE_NO_PAD.encode(format!("{list} {} {}", self.value, self.id))

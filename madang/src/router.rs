@@ -8,10 +8,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     account,
     app::App,
+    comment,
     error::{Code, Error, Result},
-    feed,
+    feed, follow,
     http::{client, cors, layers, routes as fallbacks},
-    limits, media, metrics, mypage, openapi, secret,
+    like, limits, media, metrics, mypage, openapi, secret,
 };
 
 /// The whole board as one service.
@@ -36,6 +37,9 @@ fn api() -> OpenApiRouter<App> {
     let mut api = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(account::api())
         .merge(feed::api())
+        .merge(comment::api())
+        .merge(like::api())
+        .merge(follow::api())
         .merge(mypage::api())
         .merge(media::api())
         .routes(routes!(healthz))

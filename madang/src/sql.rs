@@ -17,6 +17,9 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
     let features = [
         crate::account::queries::STATEMENTS,
         crate::feed::queries::STATEMENTS,
+        crate::comment::queries::STATEMENTS,
+        crate::like::queries::STATEMENTS,
+        crate::follow::queries::STATEMENTS,
         crate::media::queries::STATEMENTS,
         crate::totals::STATEMENTS,
     ];

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{AuthorOrder, Change, Feed, FeedId, Order, Text},
+    model::{AuthorOrder, Change, FeedId, Order, Text},
     queries, service,
     view::{AuthorFeedPage, FeedPage, FeedView, join},
 };
@@ -22,7 +22,7 @@ use crate::{
     idempotency::{IdempotencyKey, Write, Written},
     media::{self, spool::Spool},
     openapi::{Message, Problem, Problems, Refused},
-    paging::{Pagination, Position, Window},
+    paging::{Pagination, Window},
 };
 
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -127,7 +127,7 @@ async fn list_feeds(State(app): State<App>, query: QueryFields, viewer: MaybeAct
     let window = fields.finish(window)?;
     let page = async |r: &mut Read| {
         let mut feeds = queries::page(r, order, window, viewer.id()).await?;
-        let next = next_cursor(&mut feeds, window, &list, |feed| order.value(feed));
+        let next = window.next_cursor(&mut feeds, &list, |feed| (order.value(feed), feed.id.0));
         let (total, images) = queries::total_and_images(r, &feeds).await?;
         Ok::<_, greenlit::Error>((join(feeds, images), next, total))
     };
@@ -177,10 +177,7 @@ async fn list_feeds_by_user(
     }
     let page = async |r: &mut Read| {
         let Some(author) = criterion.find(r, &viewer).await? else { return Ok((Vec::new(), None, 0)) };
-        let mut feeds = queries::page_of(r, author, order, window, viewer.id()).await?;
-        let next = next_cursor(&mut feeds, window, &list, |feed| order.value(feed));
-        let (total, images) = queries::count_and_images(r, author, &feeds).await?;
-        Ok::<_, greenlit::Error>((join(feeds, images), next, total))
+        service::page_of(r, author, order, window, &list, viewer.id()).await
     };
     let (feeds, next_cursor, total_count) = app.db.read(Opts::default(), page).await?;
     let feeds = feeds.into_iter().map(|feed| FeedView::new(&app, &viewer, feed)).collect();
@@ -325,16 +322,6 @@ fn uploads(form: Form<Spool>) -> Vec<Spool> {
 fn write_of(key: IdempotencyKey, actor: &Actor, form: &Form<Spool>) -> Result<Write> {
     let write = key.of(actor.id)?.with(&form.document);
     Ok(form.files.iter().fold(write, |write, file| write.with_file(file.field, &file.sink.digest())))
-}
-
-/// Cuts off the feed that was asked for beyond the page, and makes the cursor that it stands for.
-fn next_cursor(feeds: &mut Vec<Feed>, window: Window, list: &str, value: impl Fn(&Feed) -> i64) -> Option<String> {
-    let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
-    if feeds.len() <= limit {
-        return None;
-    }
-    feeds.truncate(limit);
-    feeds.last().map(|feed| Position { value: value(feed), id: feed.id.0 }.cursor(list))
 }
 
 /// The answer to a write. What was staged for one that failed, or that had been done before, is given back.

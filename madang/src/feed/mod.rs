@@ -10,3 +10,7 @@ mod service;
 mod view;
 
 pub(crate) use api::api;
+pub(crate) use model::{Feed, FeedId, Order};
+pub(crate) use queries::{count_comments, count_likes, feed_columns, lock, select_feeds};
+pub(crate) use service::page_of;
+pub(crate) use view::{FeedPage, FeedView, join};

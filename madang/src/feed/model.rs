@@ -139,13 +139,15 @@ impl Order {
     }
 }
 
-/// The orders of the list of one author's feeds.
+/// The orders of the lists of one author's feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthorOrder {
     IdDesc,
     IdAsc,
     CreateDesc,
     CreateAsc,
+    UpdateDesc,
+    UpdateAsc,
 }
 
 impl PartialSchema for AuthorOrder {
@@ -157,7 +159,7 @@ impl PartialSchema for AuthorOrder {
 impl ToSchema for AuthorOrder {}
 
 impl AuthorOrder {
-    /// As clients call them; the first is the default.
+    /// As clients call them where a user is named; the first is the default.
     pub(crate) const NAMES: &[(&str, AuthorOrder)] = &[
         ("id_desc", AuthorOrder::IdDesc),
         ("id_asc", AuthorOrder::IdAsc),
@@ -170,6 +172,18 @@ impl AuthorOrder {
         match self {
             AuthorOrder::IdDesc | AuthorOrder::IdAsc => feed.id.0,
             AuthorOrder::CreateDesc | AuthorOrder::CreateAsc => feed.create_dt.0,
+            AuthorOrder::UpdateDesc | AuthorOrder::UpdateAsc => feed.update_dt.0,
+        }
+    }
+}
+
+impl From<Order> for AuthorOrder {
+    fn from(order: Order) -> AuthorOrder {
+        match order {
+            Order::CreateDesc => AuthorOrder::CreateDesc,
+            Order::CreateAsc => AuthorOrder::CreateAsc,
+            Order::UpdateDesc => AuthorOrder::UpdateDesc,
+            Order::UpdateAsc => AuthorOrder::UpdateAsc,
         }
     }
 }

@@ -22,12 +22,14 @@ macro_rules! feed_columns {
          exists (select 1 from feed_likes l where l.feed_id = f.id and l.user_id = ?) as liked"
     };
 }
+pub(crate) use feed_columns;
 
 macro_rules! select_feeds {
     ($rest:literal) => {
         concat!("select ", feed_columns!(), " from feeds f join users u on u.id = f.author_id ", $rest)
     };
 }
+pub(crate) use select_feeds;
 
 crate::statements! {
     // One statement, so that it is one snapshot and one round trip. The feed comes with each of its images.
@@ -78,6 +80,15 @@ crate::statements! {
     );
     AUTHOR_AFTER_CREATE_ASC = select_feeds!(
         "where f.author_id = ? and (f.create_dt, f.id) > (?, ?) order by f.create_dt, f.id limit ?"
+    );
+    AUTHOR_BY_UPDATE_DESC =
+        select_feeds!("where f.author_id = ? order by f.update_dt desc, f.id desc limit ? offset ?");
+    AUTHOR_BY_UPDATE_ASC = select_feeds!("where f.author_id = ? order by f.update_dt, f.id limit ? offset ?");
+    AUTHOR_AFTER_UPDATE_DESC = select_feeds!(
+        "where f.author_id = ? and (f.update_dt, f.id) < (?, ?) order by f.update_dt desc, f.id desc limit ?"
+    );
+    AUTHOR_AFTER_UPDATE_ASC = select_feeds!(
+        "where f.author_id = ? and (f.update_dt, f.id) > (?, ?) order by f.update_dt, f.id limit ?"
     );
 }
 
@@ -180,6 +191,8 @@ pub(super) async fn page_of(
                 AuthorOrder::IdAsc => AUTHOR_BY_ID_ASC,
                 AuthorOrder::CreateDesc => AUTHOR_BY_CREATE_DESC,
                 AuthorOrder::CreateAsc => AUTHOR_BY_CREATE_ASC,
+                AuthorOrder::UpdateDesc => AUTHOR_BY_UPDATE_DESC,
+                AuthorOrder::UpdateAsc => AUTHOR_BY_UPDATE_ASC,
             };
             r.fetch(sql, args![viewer, author, window.probe(), skip]).await
         }
@@ -189,6 +202,8 @@ pub(super) async fn page_of(
                 AuthorOrder::IdAsc => AUTHOR_AFTER_ID_ASC,
                 AuthorOrder::CreateDesc => AUTHOR_AFTER_CREATE_DESC,
                 AuthorOrder::CreateAsc => AUTHOR_AFTER_CREATE_ASC,
+                AuthorOrder::UpdateDesc => AUTHOR_AFTER_UPDATE_DESC,
+                AuthorOrder::UpdateAsc => AUTHOR_AFTER_UPDATE_ASC,
             };
             r.fetch(sql, args![viewer, author, position.value, position.id, window.probe()]).await
         }

@@ -3,15 +3,16 @@
 use greenlit::{Reader, Tx};
 
 use super::{
-    model::{Change, Feed, FeedId, Text},
+    model::{AuthorOrder, Change, Feed, FeedId, Text},
     queries,
-    view::FeedImages,
+    view::{FeedImages, join},
 };
 use crate::{
     account::{self, Actor, UserId},
     app::App,
     error::{Code, Error, Problem, Result, Step},
     media::{self, Image, Staged},
+    paging::Window,
     totals,
 };
 
@@ -69,6 +70,21 @@ pub(super) async fn delete(app: &App, tx: &mut Tx, actor: &Actor, id: FeedId) ->
     account::count_feeds(tx, author, -1).await?;
     totals::add(tx, totals::FEEDS, -1).await?;
     Ok(())
+}
+
+/// A page of one author's feeds with their images, the cursor of the next one, and how many he has.
+pub(crate) async fn page_of(
+    r: &mut impl Reader,
+    author: UserId,
+    order: AuthorOrder,
+    window: Window,
+    list: &str,
+    viewer: UserId,
+) -> greenlit::Result<(Vec<FeedImages>, Option<String>, i64)> {
+    let mut feeds = queries::page_of(r, author, order, window, viewer).await?;
+    let next = window.next_cursor(&mut feeds, list, |feed| (order.value(feed), feed.id.0));
+    let (total, images) = queries::count_and_images(r, author, &feeds).await?;
+    Ok((join(feeds, images), next, total))
 }
 
 /// The feed, if it is this author's.

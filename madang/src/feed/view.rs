@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// A feed with its images in order.
-pub(super) struct FeedImages {
+pub(crate) struct FeedImages {
     pub(super) feed: Feed,
     pub(super) images: Vec<Image>,
 }
 
 /// Gives each feed its images.
-pub(super) fn join(feeds: Vec<Feed>, images: Vec<Image>) -> Vec<FeedImages> {
+pub(crate) fn join(feeds: Vec<Feed>, images: Vec<Image>) -> Vec<FeedImages> {
     let mut images = by_key(images, |image| image.feed_id);
     let with = |feed: Feed| FeedImages { images: images.remove(&feed.id.0).unwrap_or_default(), feed };
     feeds.into_iter().map(with).collect()
@@ -29,7 +29,7 @@ pub(super) fn join(feeds: Vec<Feed>, images: Vec<Image>) -> Vec<FeedImages> {
 /// A feed as clients see it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Feed)]
-pub(super) struct FeedView {
+pub(crate) struct FeedView {
     title: String,
     content: String,
     image_urls: Vec<String>,
@@ -62,7 +62,7 @@ pub(super) struct ImageView {
 }
 
 impl FeedView {
-    pub(super) fn new(app: &App, viewer: &MaybeActor, FeedImages { feed, images }: FeedImages) -> FeedView {
+    pub(crate) fn new(app: &App, viewer: &MaybeActor, FeedImages { feed, images }: FeedImages) -> FeedView {
         let view = |image: &Image| ImageView {
             url: app.media.url(image),
             thumb_url: app.media.thumb_url(image),
@@ -88,11 +88,11 @@ impl FeedView {
     }
 }
 
-/// A page of all feeds.
+/// A page of feeds.
 #[derive(Serialize, ToSchema)]
-pub(super) struct FeedPage {
-    pub(super) feeds: Vec<FeedView>,
-    pub(super) pagination: Pagination,
+pub(crate) struct FeedPage {
+    pub(crate) feeds: Vec<FeedView>,
+    pub(crate) pagination: Pagination,
 }
 
 /// A page of one author's feeds.

@@ -1,0 +1,52 @@
+//! What spans tables: likes with the counts of what is liked. Takes the transaction, never commits.
+
+use greenlit::Tx;
+
+use super::{
+    model::{Likes, Target},
+    queries,
+};
+use crate::{
+    account::UserId,
+    clock::Timestamp,
+    comment,
+    error::{Code, Result},
+    feed,
+};
+
+/// Makes the user like the target, or not; `None` turns what is into its opposite.
+///
+/// # Errors
+/// 404 if there is no such target.
+pub(super) async fn set(
+    tx: &mut Tx,
+    target: Target,
+    user: UserId,
+    wanted: Option<bool>,
+    now: Timestamp,
+) -> Result<Likes> {
+    // First, since what follows looks before it writes: the lock lets nobody else do so in between.
+    let (there, missing) = match target {
+        Target::Feed(id) => (feed::lock(tx, id).await?, Code::FeedNotFound),
+        Target::Comment(id) => (comment::lock(tx, id).await?, Code::CommentNotFound),
+    };
+    if !there {
+        return Err(missing.into());
+    }
+    let before = queries::of(tx, target, user).await?;
+    let liked = wanted.unwrap_or(!before.liked);
+    if liked == before.liked {
+        return Ok(before);
+    }
+    let delta = if liked { 1 } else { -1 };
+    if liked {
+        queries::insert(tx, target, user, now).await?;
+    } else {
+        queries::delete(tx, target, user).await?;
+    }
+    match target {
+        Target::Feed(id) => feed::count_likes(tx, id, delta).await?,
+        Target::Comment(id) => comment::count_likes(tx, id, delta).await?,
+    }
+    Ok(Likes { like_count: before.like_count + delta, liked })
+}
