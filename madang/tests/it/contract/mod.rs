@@ -1,6 +1,7 @@
 //! What holds for every route: the order of checks, the shape of answers, redirects, and the documentation.
 
 mod schema;
+mod social;
 
 use std::task::Poll;
 
@@ -10,7 +11,9 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, TestApp, assert_answer, form::FormData, on_each_database, pictures::png};
+use crate::support::{
+    Answer, Client, PASSWORD, TestApp, assert_answer, form::FormData, on_each_database, pictures::png,
+};
 use schema::assert_documented;
 
 /// A body that must not be read.

@@ -8,14 +8,14 @@ mod texts;
 
 use serde_json::Value;
 
-use crate::support::{Client, TestApp};
+use crate::support::{Client, Rows, TestApp};
 
 /// A board with one feed of one user, and what it must still look like after everything hostile.
 struct Stage {
     app: TestApp,
     user: Client,
     feed: Value,
-    rows: [(&'static str, i64); 4],
+    rows: Rows,
 }
 
 impl Stage {

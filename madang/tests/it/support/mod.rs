@@ -1,6 +1,8 @@
 //! A whole board for each test, and clients who use it.
 
 pub(crate) mod bucket;
+mod counts;
+mod crowd;
 pub(crate) mod form;
 pub(crate) mod pictures;
 pub(crate) mod wire;
@@ -158,8 +160,10 @@ impl TestApp {
     }
 
     /// How many rows there are of everything that a request may leave behind.
-    pub(crate) async fn rows(&self) -> [(&'static str, i64); 4] {
-        let mut rows = ["users", "feeds", "images", "greenlit_outbox"].map(|table| (table, 0));
+    pub(crate) async fn rows(&self) -> Rows {
+        let tables =
+            ["users", "feeds", "images", "comments", "feed_likes", "comment_likes", "follows", "greenlit_outbox"];
+        let mut rows = tables.map(|table| (table, 0));
         for (table, count) in &mut rows {
             *count = self.count(table).await;
         }
@@ -229,8 +233,11 @@ impl Drop for Blocked {
     }
 }
 
-/// The reconciler: when all work is done, rows and objects name each other, nothing is staged, no job is left and no
-/// temporary file.
+/// How many rows tables have.
+pub(crate) type Rows = [(&'static str, i64); 8];
+
+/// The reconciler: when all work is done, rows and objects name each other, every counter is the number of its rows,
+/// nothing is staged, no job is left and no temporary file.
 pub(crate) async fn assert_consistent(app: &App) {
     jobs::run_all(app).await.unwrap();
     let columns = "image_key, extension, feed_id, width, thumb_width, thumb_height";
@@ -252,6 +259,7 @@ pub(crate) async fn assert_consistent(app: &App) {
     let (left,) = app.db.fetch_one::<(i64,)>("select count(*) from greenlit_outbox", vec![]).await.unwrap();
     assert_eq!(left, 0, "jobs are left");
     assert_eq!(app.media.store.sweep_leftovers().await.unwrap(), 0, "temporary files are left");
+    counts::assert_counts(app).await;
 }
 
 /// Somebody who uses the board.
@@ -280,6 +288,21 @@ impl Client {
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         let headers = [("content-type", "application/json")];
         self.request(Method::POST, path, &headers, Body::from(body.to_string())).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.request(Method::PATCH, path, &headers, Body::from(body.to_string())).await
+    }
+
+    /// Sends a request without a body.
+    pub(crate) async fn bare(&self, method: Method, path: &str) -> Answer {
+        self.request(method, path, &[], Body::empty()).await
+    }
+
+    /// Comments on a feed and returns the comment.
+    pub(crate) async fn comment(&self, feed: i64, content: &str) -> Value {
+        self.post("/api/comment/create", json!({"content": content, "feed_id": feed})).await.expect(200)
     }
 
     /// Sends a multipart form.
