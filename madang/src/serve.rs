@@ -111,6 +111,7 @@ async fn second_signal() {
 
 /// Tells the operator where everything is. This is the program's output; the log goes elsewhere.
 fn announce(config: &Config, listening: SocketAddr, metrics: Option<SocketAddr>) {
+    // Without its address, which may hold a password.
     let database = match config.database_url.split_once(':') {
         Some(("sqlite", path)) => path,
         Some(("mariadb" | "mysql", _)) => "MariaDB",

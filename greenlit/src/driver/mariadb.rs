@@ -283,13 +283,16 @@ impl Conn {
     }
 
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
+        // Where it could not run, the server does not prepare it either.
+        self.begin(Begin { access: Access::Write, serializable: false }).await?;
         let sql = sql.to_owned();
-        self.tell(|mut connection| async move {
+        let prepared = self.tell(|mut connection| async move {
             let prepared = connection.prep(sql.as_str()).await;
             (connection, prepared.map(|_| Answer::default()).map_err(|e| error(&e, &sql)))
-        })
-        .await
-        .map(drop)
+        });
+        let prepared = prepared.await.map(drop);
+        self.rollback().await?;
+        prepared
     }
 
     pub(crate) async fn script(&mut self, sql: String) -> Result<()> {

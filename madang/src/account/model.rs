@@ -271,4 +271,13 @@ mod tests {
             assert!(!is_guessable(good, email.as_ref(), "닉네임"), "{good}");
         }
     }
+
+    /// MariaDB's index takes 768 characters, and refuses what is longer.
+    #[test]
+    fn the_key_of_every_nickname_fits_its_index() {
+        let alone = |c: char| Nickname::parse(c.encode_utf8(&mut [0; 4])).map(|name| name.key().chars().count());
+        // Beyond are ideographs, and nothing that becomes more than one character.
+        let longest = ('\0'..='\u{1ffff}').filter_map(alone).max().unwrap();
+        assert!(longest * NICKNAME_LENGTH <= 768, "{longest}");
+    }
 }

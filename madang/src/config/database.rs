@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Args, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
-    /// sqlite:PATH or postgres://USER@HOST/DATABASE [default: a SQLite file in the data folder]
+    /// sqlite:PATH, postgres://USER@HOST/DATABASE or mariadb://USER@HOST/DATABASE [default: a SQLite file in the data
+    /// folder]
     #[arg(long, env = "MADANG_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     #[serde(rename = "url")]
     pub database_url: Option<String>,

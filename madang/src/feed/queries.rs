@@ -24,9 +24,10 @@ macro_rules! feed_columns {
 }
 pub(crate) use feed_columns;
 
+// Every feed has its author. It is a left join so that MariaDB begins with the feeds, in the order of their index.
 macro_rules! select_feeds {
     ($rest:literal) => {
-        concat!("select ", feed_columns!(), " from feeds f join users u on u.id = f.author_id ", $rest)
+        concat!("select ", feed_columns!(), " from feeds f left join users u on u.id = f.author_id ", $rest)
     };
 }
 pub(crate) use select_feeds;
@@ -57,15 +58,28 @@ crate::statements! {
          where u.id = ? order by i.feed_id, i.position"
     );
 
-    // Each order has its index. The id breaks ties, so that pages neither repeat nor skip.
+    // Each order has its index. The id breaks ties, so that pages neither repeat nor skip. MariaDB looks a place up in
+    // an index by single columns only, so the first is said beside the pair.
     BY_CREATE_DESC = select_feeds!("order by f.create_dt desc, f.id desc limit ? offset ?");
     BY_CREATE_ASC = select_feeds!("order by f.create_dt, f.id limit ? offset ?");
     BY_UPDATE_DESC = select_feeds!("order by f.update_dt desc, f.id desc limit ? offset ?");
     BY_UPDATE_ASC = select_feeds!("order by f.update_dt, f.id limit ? offset ?");
-    AFTER_CREATE_DESC = select_feeds!("where (f.create_dt, f.id) < (?, ?) order by f.create_dt desc, f.id desc limit ?");
-    AFTER_CREATE_ASC = select_feeds!("where (f.create_dt, f.id) > (?, ?) order by f.create_dt, f.id limit ?");
-    AFTER_UPDATE_DESC = select_feeds!("where (f.update_dt, f.id) < (?, ?) order by f.update_dt desc, f.id desc limit ?");
-    AFTER_UPDATE_ASC = select_feeds!("where (f.update_dt, f.id) > (?, ?) order by f.update_dt, f.id limit ?");
+    AFTER_CREATE_DESC = select_feeds!(
+        "where f.create_dt <= ? and (f.create_dt, f.id) < (?, ?) \
+         order by f.create_dt desc, f.id desc limit ?"
+    );
+    AFTER_CREATE_ASC = select_feeds!(
+        "where f.create_dt >= ? and (f.create_dt, f.id) > (?, ?) \
+         order by f.create_dt, f.id limit ?"
+    );
+    AFTER_UPDATE_DESC = select_feeds!(
+        "where f.update_dt <= ? and (f.update_dt, f.id) < (?, ?) \
+         order by f.update_dt desc, f.id desc limit ?"
+    );
+    AFTER_UPDATE_ASC = select_feeds!(
+        "where f.update_dt >= ? and (f.update_dt, f.id) > (?, ?) \
+         order by f.update_dt, f.id limit ?"
+    );
 
     AUTHOR_BY_ID_DESC = select_feeds!("where f.author_id = ? order by f.id desc limit ? offset ?");
     AUTHOR_BY_ID_ASC = select_feeds!("where f.author_id = ? order by f.id limit ? offset ?");
@@ -73,22 +87,28 @@ crate::statements! {
         select_feeds!("where f.author_id = ? order by f.create_dt desc, f.id desc limit ? offset ?");
     AUTHOR_BY_CREATE_ASC = select_feeds!("where f.author_id = ? order by f.create_dt, f.id limit ? offset ?");
     AUTHOR_AFTER_ID_DESC =
-        select_feeds!("where f.author_id = ? and (f.id, f.id) < (?, ?) order by f.id desc limit ?");
-    AUTHOR_AFTER_ID_ASC = select_feeds!("where f.author_id = ? and (f.id, f.id) > (?, ?) order by f.id limit ?");
+        select_feeds!("where f.author_id = ? and f.id <= ? and (f.id, f.id) < (?, ?) order by f.id desc limit ?");
+    AUTHOR_AFTER_ID_ASC = select_feeds!(
+        "where f.author_id = ? and f.id >= ? and (f.id, f.id) > (?, ?) \
+         order by f.id limit ?"
+    );
     AUTHOR_AFTER_CREATE_DESC = select_feeds!(
-        "where f.author_id = ? and (f.create_dt, f.id) < (?, ?) order by f.create_dt desc, f.id desc limit ?"
+        "where f.author_id = ? and f.create_dt <= ? and (f.create_dt, f.id) < (?, ?) \
+         order by f.create_dt desc, f.id desc limit ?"
     );
     AUTHOR_AFTER_CREATE_ASC = select_feeds!(
-        "where f.author_id = ? and (f.create_dt, f.id) > (?, ?) order by f.create_dt, f.id limit ?"
+        "where f.author_id = ? and f.create_dt >= ? and (f.create_dt, f.id) > (?, ?) order by f.create_dt, f.id limit ?"
     );
     AUTHOR_BY_UPDATE_DESC =
         select_feeds!("where f.author_id = ? order by f.update_dt desc, f.id desc limit ? offset ?");
     AUTHOR_BY_UPDATE_ASC = select_feeds!("where f.author_id = ? order by f.update_dt, f.id limit ? offset ?");
     AUTHOR_AFTER_UPDATE_DESC = select_feeds!(
-        "where f.author_id = ? and (f.update_dt, f.id) < (?, ?) order by f.update_dt desc, f.id desc limit ?"
+        "where f.author_id = ? and f.update_dt <= ? and (f.update_dt, f.id) < (?, ?) \
+         order by f.update_dt desc, f.id desc limit ?"
     );
     AUTHOR_AFTER_UPDATE_ASC = select_feeds!(
-        "where f.author_id = ? and (f.update_dt, f.id) > (?, ?) order by f.update_dt, f.id limit ?"
+        "where f.author_id = ? and f.update_dt >= ? and (f.update_dt, f.id) > (?, ?) \
+         order by f.update_dt, f.id limit ?"
     );
 }
 
@@ -171,7 +191,7 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window, view
                 Order::UpdateDesc => AFTER_UPDATE_DESC,
                 Order::UpdateAsc => AFTER_UPDATE_ASC,
             };
-            r.fetch(sql, args![viewer, position.value, position.id, window.probe()]).await
+            r.fetch(sql, args![viewer, position.value, position.value, position.id, window.probe()]).await
         }
     }
 }
@@ -205,7 +225,7 @@ pub(super) async fn page_of(
                 AuthorOrder::UpdateDesc => AUTHOR_AFTER_UPDATE_DESC,
                 AuthorOrder::UpdateAsc => AUTHOR_AFTER_UPDATE_ASC,
             };
-            r.fetch(sql, args![viewer, author, position.value, position.id, window.probe()]).await
+            r.fetch(sql, args![viewer, author, position.value, position.value, position.id, window.probe()]).await
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The board's integration tests: one binary, each test on a database of its own.
 //!
-//! A test that is written once runs as `name::sqlite` and `name::postgres`; the latter needs the server that `scripts/test`
-//! starts.
+//! A test that is written once runs as `name::sqlite`, `name::postgres` and `name::mariadb`; the latter two need the
+//! servers that `scripts/test` starts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on shall panic
 

@@ -42,7 +42,7 @@ fn logged() -> String {
 /// Makes every further sign-up fail inside the database; PostgreSQL would tell the whole row.
 async fn break_signups(app: &TestApp) {
     let sql = match app.app.db.dialect() {
-        Dialect::Sqlite => "create unique index refuse_users on users (token_epoch)",
+        Dialect::Sqlite | Dialect::MariaDb => "create unique index refuse_users on users (token_epoch)",
         _ => "alter table users add constraint refuse_users check (token_epoch > 5) not valid",
     };
     let migration = Migration { version: HISTORY.len() as i64 + 1, name: "refuse users", sql };

@@ -47,7 +47,15 @@ mod a_database_server_does_as_well {
 
     #[tokio::test]
     async fn postgres() {
-        let scratch = Scratch::postgres().await.unwrap();
+        serves(Scratch::postgres().await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn mariadb() {
+        serves(Scratch::mariadb().await.unwrap()).await;
+    }
+
+    async fn serves(scratch: Scratch) {
         let (_folder, data) = folder();
         serves_and_survives(&data, &["--database-url", scratch.url()]).await;
         assert!(!data.join("madang.db").exists());

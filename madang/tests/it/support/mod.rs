@@ -42,7 +42,7 @@ use form::FormData;
 /// The password of everybody in these tests.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// Makes `name::sqlite` and `name::postgres` of `async fn name(app: TestApp)`.
+/// Makes `name::sqlite`, `name::postgres` and `name::mariadb` of `async fn name(app: TestApp)`.
 macro_rules! on_each_database {
     ($($(#[$attribute:meta])* async fn $name:ident($app:ident: TestApp) $body:block)*) => {$(
         $(#[$attribute])*
@@ -55,6 +55,10 @@ macro_rules! on_each_database {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
                 super::$name($crate::support::TestApp::postgres().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn mariadb() {
+                super::$name($crate::support::TestApp::mariadb().await).await;
             }
         }
     )*};
@@ -90,6 +94,10 @@ impl TestApp {
 
     pub(crate) async fn postgres() -> TestApp {
         TestApp::on(Scratch::postgres().await.unwrap(), Bucket::new().await, |_| {}).await
+    }
+
+    pub(crate) async fn mariadb() -> TestApp {
+        TestApp::on(Scratch::mariadb().await.unwrap(), Bucket::new().await, |_| {}).await
     }
 
     /// On SQLite, with its images in a bucket.
