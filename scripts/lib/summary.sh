@@ -26,7 +26,7 @@ print_summary() {
     }
     # "test path::sqlite ... ok", "test path::sqlite - should panic ... ok", "test path::sqlite ... ignored, reason"
     /^test .* \.\.\. / {
-      kind = $2 ~ /::sqlite$/ ? "sqlite" : $2 ~ /::postgres$/ ? "postgres" : "other"
+      kind = match($2, /::(sqlite|postgres|mariadb)$/) ? substr($2, RSTART + 2) : "other"
       result = $0; sub(/^.* \.\.\. /, "", result); sub(/,.*/, "", result)
       n[kind, result]++
       named += result ~ /^(ok|FAILED|ignored)$/
@@ -36,6 +36,7 @@ print_summary() {
       row("databases", databases)
       row("::sqlite", counts("sqlite"))
       row("::postgres", counts("postgres"))
+      row("::mariadb", counts("mariadb"))
       row("without one", counts("other"))
       row("all", passed + 0 " passed, " failed + 0 " failed, " ignored + 0 " ignored, " \
         filtered + 0 " filtered out, in " binaries + 0 " test binaries")
