@@ -6,6 +6,8 @@
 
 pub mod account;
 pub mod app;
+pub mod check;
+pub mod cli;
 pub mod clock;
 mod comment;
 pub mod config;
@@ -14,6 +16,7 @@ mod feed;
 mod follow;
 pub mod http;
 mod idempotency;
+pub mod import_old;
 pub mod jobs;
 mod like;
 pub mod limits;

@@ -22,6 +22,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         crate::follow::queries::STATEMENTS,
         crate::media::queries::STATEMENTS,
         crate::totals::STATEMENTS,
+        crate::import_old::queries::STATEMENTS,
     ];
-    features.into_iter().flatten().copied()
+    features.into_iter().flatten().chain(crate::check::queries::statements()).copied()
 }

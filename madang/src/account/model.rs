@@ -78,6 +78,11 @@ impl Nickname {
         fits.then(|| Nickname(text.to_owned()))
     }
 
+    /// As it is shown.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// What makes the nickname unique: the skeleton that it shares with all names that look like it (UTS 39), without
     /// regard to case, width and invisible joiners.
     pub fn key(&self) -> String {

@@ -127,6 +127,11 @@ fn code_of(error: &axum::Error) -> Code {
 pub struct Progress(Arc<Mutex<Instant>>);
 
 impl Progress {
+    /// For work that no request waits for.
+    pub(crate) fn unwatched() -> Progress {
+        Progress(Arc::new(Mutex::new(Instant::now())))
+    }
+
     /// The deadline counts from now on.
     pub fn mark(&self) {
         self.mark_at(Instant::now());

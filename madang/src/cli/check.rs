@@ -1,0 +1,62 @@
+//! `madang check`: does what is kept agree with what is there?
+
+use std::{path::Path, process::ExitCode};
+
+use clap::Args;
+use greenlit::Db;
+use serde_json::json;
+
+use super::say;
+use crate::{
+    check::{Finding, check},
+    config::Flags,
+};
+
+/// The arguments of `madang check`.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    /// Which board
+    #[command(flatten)]
+    pub flags: Flags,
+
+    /// Make right what is wrong
+    #[arg(long)]
+    pub repair: bool,
+
+    /// Print one JSON object a line: each finding, then the result
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Checks a board, which may be serving meanwhile. The exit code is 0 if all is well, or is by now, else 1.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn run(args: &Check) -> Result<ExitCode, String> {
+    let url = args.flags.database_url.clone();
+    let url = url.unwrap_or_else(|| format!("sqlite:{}", args.flags.data.join("madang.db").display()));
+    // Opening would make it.
+    if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !Path::new(path).exists()) {
+        return Err(format!("there is no database at {path}: name the board's by --data or --database-url"));
+    }
+    let failed = |e: greenlit::Error| format!("the database does not serve: {e}");
+    let db = Db::open(&url).await.map_err(failed)?;
+    let show = |finding: &Finding| match args.json {
+        true => say(&json!(finding).to_string()),
+        false => say(&sentence(finding)),
+    };
+    let found = check(&db, args.repair, show).await.map_err(failed)?;
+    let well = found == 0 || args.repair;
+    match args.json {
+        true => say(&json!({"found": found, "repaired": args.repair && found > 0, "ok": well}).to_string()),
+        false if found == 0 => say("All is well."),
+        false if args.repair => say(&format!("{found} found and repaired.")),
+        false => say(&format!("{found} found. madang check --repair makes them right.")),
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn sentence(finding: &Finding) -> String {
+    let of = finding.id.map(|id| format!(" of {id}")).unwrap_or_default();
+    format!("{}{of} is {} and should be {}", finding.what, finding.kept, finding.counted)
+}

@@ -1,0 +1,78 @@
+//! `madang import-old`: takes over a board of the FastAPI kind.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::say;
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{Config, Flags},
+    import_old::{Options, Origin, Summary, import},
+};
+
+/// The arguments of `madang import-old`.
+#[derive(Args, Clone, Debug)]
+pub struct ImportOld {
+    /// The new board
+    #[command(flatten)]
+    pub flags: Flags,
+
+    /// The old board's database; only read
+    #[arg(long, env = "MADANG_IMPORT_FROM", value_name = "URL", hide_env_values = true)]
+    pub from: String,
+
+    /// A folder with the objects of the old board's bucket; without it images are fetched from their addresses
+    #[arg(long, value_name = "FOLDER")]
+    pub images: Option<PathBuf>,
+
+    /// Fetch images from this host alone; may be given more than once
+    #[arg(long, value_name = "HOST", conflicts_with = "images")]
+    pub image_host: Vec<String>,
+
+    /// Fetch images also from private networks and from this machine
+    #[arg(long, conflicts_with = "images")]
+    pub allow_private: bool,
+}
+
+/// Takes over the old board, or goes on with it, and tells what came of it.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn run(args: &ImportOld) -> Result<ExitCode, String> {
+    let config = Config::new(&args.flags, args.flags.listen).map_err(|e| e.to_string())?;
+    let app = App::open(&config, Clock::default()).await.map_err(|e| e.to_string())?;
+    let report = config.data.path().join("import-report.jsonl");
+    let images = Origin {
+        folder: args.images.clone(),
+        hosts: args.image_host.clone(),
+        allow_private: args.allow_private,
+    };
+    let options = Options { from: args.from.clone(), images, report: report.clone(), bar: bar() };
+    let summary = import(&app, options).await.map_err(|e| e.0)?;
+    show(&summary);
+    say(&format!("\nThe report is {}", report.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A bar that is seen on a terminal only.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} rows, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn show(summary: &Summary) {
+    say(&format!("{:<28}{:>12}{:>12}", "", "old board", "taken over"));
+    for (name, old, new) in &summary.rows {
+        let old = old.map(|old| old.to_string()).unwrap_or_default();
+        say(&format!("{name:<28}{old:>12}{new:>12}"));
+    }
+    for (problem, count) in &summary.problems {
+        say(&format!("{problem:<40}{count:>12}"));
+    }
+}
