@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn nicknames_are_made_fit() {
-        let fit = |text| allowed(Some(text), 7).unwrap().as_str().to_owned();
+        let fit = |text: &str| allowed(Some(text), 7).unwrap().as_str().to_owned();
         assert_eq!(fit("kim"), "kim");
         assert_eq!(fit(" kim\tmin \u{202e}su "), "kim min su");
         assert_eq!(fit("cafe\u{301}"), "caf\u{e9}");

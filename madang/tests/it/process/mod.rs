@@ -28,7 +28,7 @@ use crate::support::{PASSWORD, wire::Wire};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program with these arguments and nothing of the environment's, killed when dropped.
-fn madang(arguments: &[&str]) -> Command {
+pub(crate) fn madang(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MADANG_"));
     for (name, _) in ours {
@@ -39,14 +39,14 @@ fn madang(arguments: &[&str]) -> Command {
 }
 
 /// A program that serves.
-struct Board {
+pub(crate) struct Board {
     child: Child,
-    wire: Wire,
+    pub(crate) wire: Wire,
 }
 
 impl Board {
     /// Starts it on a free port, and waits until it says where it listens.
-    async fn start(data: &Path) -> Board {
+    pub(crate) async fn start(data: &Path) -> Board {
         Board::start_with(data, &[]).await
     }
 
@@ -68,7 +68,7 @@ impl Board {
     }
 
     /// Signs somebody up unless he is, and logs him in.
-    async fn log_in(&mut self, name: &str) {
+    pub(crate) async fn log_in(&mut self, name: &str) {
         let email = format!("{name}@example.com");
         let signup = json!({"email": email, "password": PASSWORD, "nickname": name});
         self.wire.post("/api/auth/signup", signup).await.unwrap();
@@ -76,7 +76,7 @@ impl Board {
         self.wire.token = login.expect(200)["access_token"].as_str().map(str::to_owned);
     }
 
-    async fn create_feed(&self, title: &str, pictures: &[Vec<u8>]) -> Value {
+    pub(crate) async fn create_feed(&self, title: &str, pictures: &[Vec<u8>]) -> Value {
         self.wire.send(&self.wire.create_feed(title, pictures)).await.unwrap().expect(200)
     }
 
@@ -105,14 +105,14 @@ impl Board {
     }
 
     /// As an operator would.
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.signal("TERM").await;
         assert_eq!(self.exit(PATIENCE).await.code(), Some(0));
     }
 }
 
 /// The bytes of each of a feed's images.
-async fn images(wire: &Wire, feed: &Value) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) async fn images(wire: &Wire, feed: &Value) -> io::Result<Vec<Vec<u8>>> {
     let mut all = Vec::new();
     for url in feed["image_urls"].as_array().unwrap() {
         let path = &url.as_str().unwrap()[url.as_str().unwrap().find("/images/").unwrap()..];
@@ -124,7 +124,7 @@ async fn images(wire: &Wire, feed: &Value) -> io::Result<Vec<Vec<u8>>> {
 }
 
 /// A folder for the test, and in it one that does not exist yet.
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     (folder, data)
