@@ -23,7 +23,12 @@ pub(super) struct Total {
 macro_rules! find {
     ($table:ident $column:ident $rows:literal) => {
         concat!(
-            "select id, ", stringify!($column), ", (select count(*) from ", $rows, ") from ", stringify!($table),
+            "select id, ",
+            stringify!($column),
+            ", (select count(*) from ",
+            $rows,
+            ") from ",
+            stringify!($table),
             " where id > ? order by id limit ?"
         )
     };
@@ -33,7 +38,13 @@ macro_rules! find {
 macro_rules! lock {
     ($table:ident $column:ident) => {
         concat!(
-            "update ", stringify!($table), " set ", stringify!($column), " = ", stringify!($column), " where id in (?*)"
+            "update ",
+            stringify!($table),
+            " set ",
+            stringify!($column),
+            " = ",
+            stringify!($column),
+            " where id in (?*)"
         )
     };
 }
@@ -41,7 +52,12 @@ macro_rules! lock {
 macro_rules! recount {
     ($table:ident $column:ident $rows:literal) => {
         concat!(
-            "update ", stringify!($table), " set ", stringify!($column), " = (select count(*) from ", $rows,
+            "update ",
+            stringify!($table),
+            " set ",
+            stringify!($column),
+            " = (select count(*) from ",
+            $rows,
             ") where id in (?*)"
         )
     };

@@ -45,11 +45,8 @@ pub async fn run(args: &ImportOld) -> Result<ExitCode, String> {
     let config = Config::new(&args.flags, args.flags.listen).map_err(|e| e.to_string())?;
     let app = App::open(&config, Clock::default()).await.map_err(|e| e.to_string())?;
     let report = config.data.path().join("import-report.jsonl");
-    let images = Origin {
-        folder: args.images.clone(),
-        hosts: args.image_host.clone(),
-        allow_private: args.allow_private,
-    };
+    let images =
+        Origin { folder: args.images.clone(), hosts: args.image_host.clone(), allow_private: args.allow_private };
     let options = Options { from: args.from.clone(), images, report: report.clone(), bar: bar() };
     let summary = import(&app, options).await.map_err(|e| e.0)?;
     show(&summary);

@@ -232,9 +232,30 @@ mod tests {
     fn u17_only_public_addresses_are_fetched_from() {
         let public = |text: &str| is_public(text.parse().unwrap());
         for inner in [
-            "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-            "192.0.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:a9fe:a9fe",
-            "::7f00:1", "fe80::1", "fc00::1", "fd00:ec2::254", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "192.0.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:a9fe:a9fe",
+            "::7f00:1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
             "ff02::1",
         ] {
             assert!(!public(inner), "{inner}");
@@ -248,8 +269,15 @@ mod tests {
     async fn u17_what_leads_inside_is_refused_before_anything_is_sent() {
         let images = Images::new(Origin::default());
         for url in [
-            "http://127.0.0.1/a", "http://2130706433/a", "http://0x7f.1/a", "http://[::1]/a", "http://[::ffff:7f00:1]/a",
-            "http://169.254.169.254/latest", "file:///etc/passwd", "ftp://a.example/a", "gopher://127.0.0.1/",
+            "http://127.0.0.1/a",
+            "http://2130706433/a",
+            "http://0x7f.1/a",
+            "http://[::1]/a",
+            "http://[::ffff:7f00:1]/a",
+            "http://169.254.169.254/latest",
+            "file:///etc/passwd",
+            "ftp://a.example/a",
+            "gopher://127.0.0.1/",
         ] {
             let refused = images.permit(&Url::parse(url).unwrap());
             assert!(matches!(refused, Err(Missing::Forbidden(_))), "{url}");

@@ -139,14 +139,18 @@ async fn begin(app: &App, old: &Db, schema: &Schema, name: String) -> Result<(),
     for (last, table) in last.iter_mut().zip(["users", "feeds", "comments"]) {
         let (least, most) = schema.range(old, table).await?;
         if least < 1 {
-            return Err(Failure(format!("the old board's {table} have ids below 1, which no address can name: give them others")));
+            return Err(Failure(format!(
+                "the old board's {table} have ids below 1, which no address can name: give them others"
+            )));
         }
         *last = most;
     }
     let [users, feeds, comments] = last;
     let origin = progress::Origin { name, users, feeds, comments };
     progress::begin(&app.db, &origin).await.map_err(|refused| match refused {
-        Refused::NotEmpty => Failure("only an empty board takes another over, and this one has users or feeds".to_owned()),
+        Refused::NotEmpty => {
+            Failure("only an empty board takes another over, and this one has users or feeds".to_owned())
+        }
         Refused::Other(other) => Failure(format!("this board has begun to take over another one, {other}")),
         Refused::Database(e) => e.into(),
     })

@@ -83,7 +83,8 @@ fn placeholder(id: i64) -> Option<Email> {
 fn allowed(old: Option<&str>, id: i64) -> Option<Nickname> {
     let text: String = old.unwrap_or_default().nfc().collect();
     let printable = |c: char| Nickname::parse(&format!("a{c}a")).is_some();
-    let kept: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| printable(*c)).collect();
+    let kept: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| printable(*c)).collect();
     let words = kept.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     Nickname::parse(cut(&words, NICKNAME_LENGTH)).or_else(|| Nickname::parse(&format!("user-{id}")))
 }

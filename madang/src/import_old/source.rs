@@ -92,11 +92,7 @@ macro_rules! pump {
 
 /// Reads everything behind `starts`, table after table, in a task of its own: while this session is open its task can have no
 /// other.
-pub(super) fn read(
-    old: Db,
-    schema: Schema,
-    starts: Starts,
-) -> (JoinHandle<Result<()>>, mpsc::Receiver<Batch>) {
+pub(super) fn read(old: Db, schema: Schema, starts: Starts) -> (JoinHandle<Result<()>>, mpsc::Receiver<Batch>) {
     let (send, receive) = mpsc::channel(1);
     let task = tokio::spawn(async move {
         // Once only: a second snapshot would be another board. It awaits the other side too, against the custom, since it is

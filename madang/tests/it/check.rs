@@ -148,7 +148,10 @@ async fn a_board_is_checked_while_it_serves() {
     assert_eq!(run(&[]).await.0, 1);
     let (code, text) = run(&["--json"]).await;
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((code, lines.len(), &lines[0]["what"], &lines[1]["ok"]), (1, 2, &"users.feed_count".into(), &false.into()));
+    assert_eq!(
+        (code, lines.len(), &lines[0]["what"], &lines[1]["ok"]),
+        (1, 2, &"users.feed_count".into(), &false.into())
+    );
     let (code, text) = run(&["--repair"]).await;
     assert_eq!((code, text.as_str()), (0, "users.feed_count of 1 is 3 and should be 1\n1 found and repaired.\n"));
     assert_eq!(run(&["--json"]).await.0, 0);

@@ -77,8 +77,9 @@ fn problems(report: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(report).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let rows = lines.filter(|line| line["problem"] != "column_left_behind");
-    let mut told: Vec<String> =
-        rows.map(|line| format!("{} {} {}", line["problem"].as_str().unwrap(), line["table"].as_str().unwrap(), line["id"])).collect();
+    let mut told: Vec<String> = rows
+        .map(|line| format!("{} {} {}", line["problem"].as_str().unwrap(), line["table"].as_str().unwrap(), line["id"]))
+        .collect();
     told.sort();
     told
 }

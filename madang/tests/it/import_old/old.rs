@@ -71,10 +71,15 @@ impl ImageServer {
                     let path = request.split(' ').nth(1).unwrap();
                     let answer = match files.get(path) {
                         // Where it leads would be found.
-                        None if path == "/moved" => b"HTTP/1.1 302 Found\r\nlocation: /a.png\r\ncontent-length: 0\r\n\r\n".to_vec(),
+                        None if path == "/moved" => {
+                            b"HTTP/1.1 302 Found\r\nlocation: /a.png\r\ncontent-length: 0\r\n\r\n".to_vec()
+                        }
                         None => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec(),
                         Some(bytes) => {
-                            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", bytes.len());
+                            let head = format!(
+                                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                                bytes.len()
+                            );
                             [head.as_bytes(), bytes].concat()
                         }
                     };

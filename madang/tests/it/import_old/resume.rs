@@ -43,9 +43,13 @@ async fn a_killed_import_goes_on_and_doubles_nothing() {
     eprintln!("killed {kills} times, {} images fetched", server.requests());
 
     let db = Db::open(&format!("sqlite:{}", data.join("madang.db").display())).await.unwrap();
-    let count = async |sql: &str| db.fetch_one::<(i64,)>(&format!("select count(*) from {sql}"), vec![]).await.unwrap().0;
+    let count =
+        async |sql: &str| db.fetch_one::<(i64,)>(&format!("select count(*) from {sql}"), vec![]).await.unwrap().0;
     assert_eq!((count("users").await, count("feeds").await), (USERS, FEEDS));
-    assert_eq!((count("comments").await, count("feed_likes").await, count("follows").await), (USERS - 13, USERS, USERS));
+    assert_eq!(
+        (count("comments").await, count("feed_likes").await, count("follows").await),
+        (USERS - 13, USERS, USERS)
+    );
     assert_eq!(count("images where feed_id is not null").await, FEEDS);
     let told = problems(&data.join("import-report.jsonl"));
     let times = |problem: &str| told.iter().filter(|line| line.starts_with(problem)).count();
