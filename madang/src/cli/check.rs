@@ -12,13 +12,9 @@ use crate::{
     config::Flags,
 };
 
-/// The arguments of `madang check`.
+/// The arguments of `madang check`, beside those that name the board.
 #[derive(Args, Clone, Debug)]
 pub struct Check {
-    /// Which board
-    #[command(flatten)]
-    pub flags: Flags,
-
     /// Make right what is wrong
     #[arg(long)]
     pub repair: bool,
@@ -32,9 +28,9 @@ pub struct Check {
 ///
 /// # Errors
 /// A sentence for the operator.
-pub async fn run(args: &Check) -> Result<ExitCode, String> {
-    let url = args.flags.database_url.clone();
-    let url = url.unwrap_or_else(|| format!("sqlite:{}", args.flags.data.join("madang.db").display()));
+pub async fn run(flags: &Flags, args: &Check) -> Result<ExitCode, String> {
+    let url = flags.database_url.clone();
+    let url = url.unwrap_or_else(|| format!("sqlite:{}", flags.data.join("madang.db").display()));
     // Opening would make it.
     if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !Path::new(path).exists()) {
         return Err(format!("there is no database at {path}: name the board's by --data or --database-url"));

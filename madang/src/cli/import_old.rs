@@ -13,13 +13,9 @@ use crate::{
     import_old::{Options, Origin, Summary, import},
 };
 
-/// The arguments of `madang import-old`.
+/// The arguments of `madang import-old`, beside those that name the new board.
 #[derive(Args, Clone, Debug)]
 pub struct ImportOld {
-    /// The new board
-    #[command(flatten)]
-    pub flags: Flags,
-
     /// The old board's database; only read
     #[arg(long, env = "MADANG_IMPORT_FROM", value_name = "URL", hide_env_values = true)]
     pub from: String,
@@ -41,8 +37,8 @@ pub struct ImportOld {
 ///
 /// # Errors
 /// A sentence for the operator.
-pub async fn run(args: &ImportOld) -> Result<ExitCode, String> {
-    let config = Config::new(&args.flags, args.flags.listen).map_err(|e| e.to_string())?;
+pub async fn run(flags: &Flags, args: &ImportOld) -> Result<ExitCode, String> {
+    let config = Config::new(flags, flags.listen).map_err(|e| e.to_string())?;
     let app = App::open(&config, Clock::default()).await.map_err(|e| e.to_string())?;
     let report = config.data.path().join("import-report.jsonl");
     let images =
