@@ -16,7 +16,7 @@ use super::{
 use crate::{
     account::UserId,
     clock::Timestamp,
-    error::Error,
+    error::{Code, Error},
     http::body::Progress,
     media::{self, Staged},
 };
@@ -121,12 +121,11 @@ impl Import<'_> {
                             staged.append(&mut one);
                             continue;
                         }
-                        // The store's or the database's matter, not the picture's.
-                        Err(e) if e.code().status().is_server_error() => {
+                        Err(e) if is_about_the_picture(e.code()) => ("image_refused", e.code().as_str().to_owned()),
+                        Err(e) => {
                             media::discard(self.app, staged).await;
                             return Err(e.into());
                         }
-                        Err(e) => ("image_refused", e.code().as_str().to_owned()),
                     }
                 }
                 Err(Missing::Absent(why)) => ("image_missing", why),
@@ -166,4 +165,9 @@ impl Import<'_> {
         }
         texts.iter().filter_map(Value::as_str).filter(|url| !url.is_empty()).map(str::to_owned).collect()
     }
+}
+
+/// Anything else is the store's or the database's matter, and the image may be taken over by the next run.
+fn is_about_the_picture(code: Code) -> bool {
+    matches!(code, Code::ImageTooLarge | Code::UnsupportedImageType | Code::BrokenImage)
 }

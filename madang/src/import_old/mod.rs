@@ -15,7 +15,7 @@ mod source;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use greenlit::{Db, Dialect};
+use greenlit::Db;
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -125,7 +125,6 @@ async fn open(from: &str) -> Result<(Db, Schema, String), Failure> {
     }
     let old = Db::open(&format!("postgresql://{rest}")).await;
     let old = old.map_err(|e| Failure(format!("the old database cannot be opened: {e}")))?;
-    debug_assert_eq!(old.dialect(), Dialect::Postgres);
     let schema = Schema::read(&old).await?.map_err(|missing| {
         Failure(format!("the database that --from names is no board that we know; missing: {}", missing.join("; ")))
     })?;
