@@ -41,12 +41,29 @@ pub(crate) async fn add(tx: &mut Tx, name: &str, delta: i64) -> Result<()> {
 pub(crate) async fn fold(app: &App) -> Result<usize> {
     let mut folded = 0;
     for name in NAMES {
-        folded += app.db.tx(Opts::default(), async |tx| fold_one(tx, name).await).await?;
+        folded += match app.db.tx(Opts::default(), async |tx| fold_one(tx, name).await).await {
+            Err(Undone::ByAnotherNode) => 0,
+            Err(Undone::Database(e)) => return Err(e),
+            Ok(folded) => folded,
+        };
     }
     Ok(folded)
 }
 
-async fn fold_one(tx: &mut Tx, name: &str) -> Result<usize> {
+/// Why nothing was folded.
+enum Undone {
+    /// Another node folded the same deltas between two statements: what was deleted here was counted there.
+    ByAnotherNode,
+    Database(greenlit::Error),
+}
+
+impl From<greenlit::Error> for Undone {
+    fn from(e: greenlit::Error) -> Undone {
+        Undone::Database(e)
+    }
+}
+
+async fn fold_one(tx: &mut Tx, name: &str) -> Result<usize, Undone> {
     let rows: Vec<(i64, i64)> = tx.fetch(OLDEST, args![name, FOLD]).await?;
     if rows.len() < FEW {
         return Ok(0);
@@ -54,8 +71,7 @@ async fn fold_one(tx: &mut Tx, name: &str) -> Result<usize> {
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     let deleted = tx.exec(DELETE, args![list(&ids)]).await?;
     if deleted < ids.len() as u64 {
-        // Another node folded them between the two statements: what is deleted here was counted there.
-        return Err(greenlit::Error::RolledBack(greenlit::Doom::GivenUp));
+        return Err(Undone::ByAnotherNode);
     }
     add(tx, name, rows.iter().map(|(_, delta)| delta).sum()).await?;
     Ok(rows.len())

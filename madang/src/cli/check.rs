@@ -29,8 +29,7 @@ pub struct Check {
 /// # Errors
 /// A sentence for the operator.
 pub async fn run(flags: &Flags, args: &Check) -> Result<ExitCode, String> {
-    let url = flags.database_url.clone();
-    let url = url.unwrap_or_else(|| format!("sqlite:{}", flags.data.join("madang.db").display()));
+    let url = flags.database.url(&flags.server.data());
     // Opening would make it.
     if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !Path::new(path).exists()) {
         return Err(format!("there is no database at {path}: name the board's by --data or --database-url"));

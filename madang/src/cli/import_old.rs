@@ -38,7 +38,7 @@ pub struct ImportOld {
 /// # Errors
 /// A sentence for the operator.
 pub async fn run(flags: &Flags, args: &ImportOld) -> Result<ExitCode, String> {
-    let config = Config::new(flags, flags.listen).map_err(|e| e.to_string())?;
+    let config = Config::new(flags, flags.server.listen()).map_err(|e| e.to_string())?;
     let app = App::open(&config, Clock::default()).await.map_err(|e| e.to_string())?;
     let report = config.data.path().join("import-report.jsonl");
     let images =

@@ -11,9 +11,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::support::{
-    Answer, Client, PASSWORD, TestApp, assert_answer, form::FormData, on_each_database, pictures::png,
-};
+use crate::support::{Answer, PASSWORD, TestApp, assert_answer, form::FormData, on_each_database, pictures::png};
 use schema::assert_documented;
 
 /// A body that must not be read.
