@@ -45,6 +45,7 @@ codes! {
     InvalidCredentials        401 "invalid_credentials"         "Invalid Credentials";
     EmailAlreadyRegistered    400 "email_already_registered"    "Email Already Registered";
     NicknameAlreadyRegistered 400 "nickname_already_registered" "Nickname Already Registered";
+    SignupClosed              403 "signup_closed"               "Sign-Up Is Closed";
     PermissionDenied          403 "permission_denied"           "Permission Denied";
 
     // Feeds, comments, likes, follows. Reading a feed spells its 404 differently from every other route; clients compare the text.

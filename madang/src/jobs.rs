@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use greenlit::Job;
 use tokio::sync::watch;
 
-use crate::{app::App, idempotency, media, totals};
+use crate::{account, app::App, idempotency, media, mypage, totals};
 
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
 const REST: Duration = Duration::from_secs(1);
@@ -36,17 +36,20 @@ struct Lane {
 }
 
 /// What the worker can do.
-const LANES: [Lane; 2] = [
+const LANES: [Lane; 3] = [
     // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
     Lane { topics: &[media::jobs::DELETE], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
     // A large picture from a bucket far away, which may have to wait for uploads that are being decoded.
     Lane { topics: &[media::jobs::THUMBNAIL], lease: Duration::from_secs(20), handler: Duration::from_secs(15) },
+    // Thousands of rows, some at a time.
+    Lane { topics: &[mypage::erase::ERASE], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
 ];
 
 async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
     match job.topic.as_str() {
         media::jobs::DELETE => media::jobs::delete(app, job).await,
         media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await,
+        mypage::erase::ERASE => mypage::erase::erase(app, job).await,
         other => Err(format!("no handler for {other}").into()),
     }
 }
@@ -90,7 +93,8 @@ async fn run_lane(app: &App, lane: &Lane, mut stop: watch::Receiver<bool>) {
 /// Removes what expired and folds what grew, some at a time. Returns how much there was.
 async fn sweep(app: &App) -> greenlit::Result<usize> {
     idempotency::sweep(app).await?;
-    Ok(media::jobs::sweep(app).await? + totals::fold(app).await?)
+    let logins = account::logins::sweep(app).await?;
+    Ok(logins + media::jobs::sweep(app).await? + totals::fold(app).await? + mypage::erase::sweep(app).await?)
 }
 
 /// Sweeps and works until nothing is due, for tests and maintenance. Returns how many jobs were run.

@@ -5,6 +5,7 @@
 //! request through all of it.
 
 pub mod account;
+mod admin;
 pub mod app;
 pub mod check;
 pub mod cli;

@@ -2,9 +2,9 @@
 
 use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
 
-use clap::{Args, Command, FromArgMatches, error::ErrorKind};
+use clap::{Args, Command, FromArgMatches, Subcommand, error::ErrorKind};
 use madang::{
-    cli::{check, import_old},
+    cli::{check, import_old, user},
     config::{self, Flags},
     serve,
 };
@@ -13,16 +13,16 @@ use madang::{
 fn command() -> Command {
     // Flags' own description would stand in the place of the command's.
     let command = |name: &'static str, about: &'static str| Flags::augment_args(Command::new(name)).about(about);
-    let check =
-        command("check", "Look for kept numbers that do not agree with the rows they count; the board may serve");
-    let import =
-        command("import-old", "Take over a board of the FastAPI kind, into an empty board that does not serve");
+    let check = command("check", "Look for kept numbers that do not agree with the rows they count");
+    let user = command("user", "Look after the accounts, while the board serves or not").subcommand_required(true);
+    let import = command("import-old", "Take over a board of the FastAPI kind, into an empty board");
     command("madang", "A community board server in one binary.")
         .version(env!("CARGO_PKG_VERSION"))
         .args_conflicts_with_subcommands(true)
         .subcommand(command("serve", "Serve the board; what madang does when nothing else is said"))
         .subcommand(command("config", "Show the configuration, with the source of each setting and without secrets"))
         .subcommand(check::Check::augment_args(check))
+        .subcommand(user::Action::augment_subcommands(user))
         .subcommand(import_old::ImportOld::augment_args(import))
 }
 
@@ -58,6 +58,10 @@ fn run() -> Result<ExitCode, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     let ended = match name {
         "check" => runtime.block_on(check::run(&flags, &arguments_of(of)?)),
+        "user" => {
+            let done = runtime.block_on(user::run(&flags.database.url(&flags.server.data()), arguments_of(of)?));
+            done.map(|()| ExitCode::SUCCESS)
+        }
         "import-old" => runtime.block_on(import_old::run(&flags, &arguments_of(of)?)),
         _ => runtime.block_on(serve::serve(&flags)).map(|()| ExitCode::SUCCESS).map_err(|e| e.to_string()),
     };

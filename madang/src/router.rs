@@ -6,7 +6,7 @@ use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    account,
+    account, admin,
     app::App,
     comment,
     error::{Code, Error, Result},
@@ -36,6 +36,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 fn api() -> OpenApiRouter<App> {
     let mut api = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(account::api())
+        .merge(admin::api())
         .merge(feed::api())
         .merge(comment::api())
         .merge(like::api())

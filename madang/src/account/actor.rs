@@ -7,7 +7,7 @@ use axum::{
 
 use super::{
     UserId,
-    model::{Email, Nickname, User},
+    model::{Email, LoginId, Nickname, User},
     queries,
 };
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
     http::json::JsonBody,
 };
 
-/// The authenticated user who makes the request. One statement looks whether he is still there and his token still good.
+/// The authenticated user who makes the request. One statement looks whether he is still there, and his log-in and token are
+/// still good.
 ///
 /// # Rejections
 /// 401 "Not Authenticated" without a token, 401 "Invalid Token" with anything but a good one, 429 if he writes too often.
@@ -33,6 +34,8 @@ pub struct Actor {
     pub is_admin: bool,
     /// When he signed up.
     pub create_dt: Timestamp,
+    /// The log-in that his token came from.
+    pub login: LoginId,
 }
 
 impl FromRequestParts<App> for Actor {
@@ -41,21 +44,21 @@ impl FromRequestParts<App> for Actor {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let token = bearer_token(&parts.headers)?;
         let bearer = app.tokens.check(token).ok_or(Code::InvalidToken)?;
-        let user = queries::by_id(&mut app.db.single(), bearer.user).await?;
+        let user = queries::by_login(&mut app.db.single(), bearer.user, bearer.login).await?;
         match user {
             Some(user) if user.token_epoch == bearer.epoch => {
                 app.limits.user(user.id.0, parts)?;
-                Ok(Actor::from(user))
+                Ok(Actor::new(user, bearer.login))
             }
             _ => Err(Code::InvalidToken.into()),
         }
     }
 }
 
-impl From<User> for Actor {
-    fn from(user: User) -> Actor {
+impl Actor {
+    fn new(user: User, login: LoginId) -> Actor {
         let User { id, email, nickname, is_admin, create_dt, .. } = user;
-        Actor { id, email, nickname, is_admin, create_dt }
+        Actor { id, email, nickname, is_admin, create_dt, login }
     }
 }
 
@@ -99,21 +102,21 @@ impl FromRequestParts<App> for MaybeActor {
 /// The authenticated user who makes the request, and its JSON body, whose syntax is judged first.
 ///
 /// # Rejections
-/// Those of [`JsonBody`], then those of [`Actor`].
+/// Those of the body, [`JsonBody`] unless another is named, then those of [`Actor`].
 #[derive(Clone, Debug)]
-pub struct Signed {
+pub struct Signed<B = JsonBody> {
     /// Who asks.
     pub actor: Actor,
     /// What he sent; its fields are yet to be judged.
-    pub body: JsonBody,
+    pub body: B,
 }
 
-impl FromRequest<App> for Signed {
+impl<B: FromRequest<App, Rejection = Error> + Send> FromRequest<App> for Signed<B> {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (mut parts, body) = request.into_parts();
-        let body = JsonBody::from_request(Request::from_parts(parts.clone(), body), app).await?;
+        let body = B::from_request(Request::from_parts(parts.clone(), body), app).await?;
         let actor = Actor::from_request_parts(&mut parts, app).await?;
         Ok(Signed { actor, body })
     }

@@ -1,5 +1,7 @@
 //! Sign-up and log-in.
 
+mod sessions;
+
 use axum::{Json, extract::State};
 use greenlit::Opts;
 use serde::Serialize;
@@ -7,20 +9,26 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{Credentials, Email, NewUser, Nickname},
-    queries,
-    token::Bearer,
+    logins::{self, TokenPair},
+    model::{Credentials, Email, NewUser, Nickname, User},
+    password, queries,
 };
 use crate::{
     app::App,
     clock::Timestamp,
+    config::Signup as WhoMaySignUp,
     error::{Code, Result},
     http::{client::ClientAddress, json::JsonBody},
     openapi::{Problem, Problems},
 };
 
 pub(crate) fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(signup)).routes(routes!(login))
+    OpenApiRouter::default()
+        .routes(routes!(signup))
+        .routes(routes!(login))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::logout))
+        .routes(routes!(sessions::change_password))
 }
 
 /// What a sign-up sends. It is read field by field, so that every wrong one is told; this is its description.
@@ -51,10 +59,14 @@ struct SignedUp {
     responses(
         (status = 200, description = "The account was made", body = SignedUp),
         (status = 400, description = "`email_already_registered`, `nickname_already_registered`", body = Problem),
+        (status = 403, description = "`signup_closed`: the operator makes the accounts", body = Problem),
         (status = 422, description = "`invalid_input`", body = Problems),
     ),
 )]
 async fn signup(State(app): State<App>, client: ClientAddress, body: JsonBody) -> Result<Json<SignedUp>> {
+    if app.config.signup == WhoMaySignUp::Closed {
+        return Err(Code::SignupClosed.into());
+    }
     let new = NewUser::parse(&body.0)?;
     app.limits.sign_up(client)?;
     let (email, nickname, now) = (new.email, new.nickname, app.clock.now());
@@ -80,7 +92,9 @@ struct LoggedIn {
     nickname: Nickname,
     /// For the `Authorization: Bearer` header; lasts one day.
     access_token: String,
-    /// How long the token lasts, in seconds.
+    /// Good once, for the next pair of tokens, within 30 days.
+    refresh_token: String,
+    /// How long the access token lasts, in seconds.
     expires_in: u64,
 }
 
@@ -97,12 +111,30 @@ struct LoggedIn {
 async fn login(State(app): State<App>, client: ClientAddress, body: JsonBody) -> Result<Json<LoggedIn>> {
     let credentials = Credentials::parse(&body.0)?;
     let attempt = app.limits.log_in(client, &credentials.email.key())?;
+    let (user, tokens) = match log_in(&app, &credentials).await? {
+        Some(done) => done,
+        // As it happens to the second of two at once, of a user of the board before.
+        None => log_in(&app, &credentials).await?.ok_or(Code::InvalidCredentials)?,
+    };
+    attempt.succeeded();
+    let TokenPair { access_token, refresh_token, expires_in } = tokens;
+    Ok(Json(LoggedIn { email: user.email, nickname: user.nickname, access_token, refresh_token, expires_in }))
+}
+
+/// Begins a log-in, and has a hash of the board before replaced by one of today's. `None` if the user's hash was replaced
+/// while his password was verified.
+///
+/// # Errors
+/// 401, whatever is wrong, and after the same work.
+async fn log_in(app: &App, credentials: &Credentials) -> Result<Option<(User, TokenPair)>> {
     let found = queries::by_email(&mut app.db.single(), &credentials.email).await?;
     let hash = found.as_ref().map(|login| login.password_hash.clone());
-    let verified = app.passwords.verify(credentials.password, hash).await?;
-    let user = found.filter(|_| verified).ok_or(Code::InvalidCredentials)?.user;
-    attempt.succeeded();
-    let access_token = app.tokens.make(Bearer { user: user.id, epoch: user.token_epoch })?;
-    let expires_in = super::token::LIFETIME.as_secs();
-    Ok(Json(LoggedIn { email: user.email, nickname: user.nickname, access_token, expires_in }))
+    let verified = app.passwords.verify(credentials.password.clone(), hash).await?;
+    let queries::Login { user, password_hash } = found.filter(|_| verified).ok_or(Code::InvalidCredentials)?;
+    let hash = match password::is_outdated(&password_hash) {
+        true => app.passwords.hash(credentials.password.clone()).await?,
+        false => password_hash.clone(),
+    };
+    let tokens = logins::begin(app, &user, &password_hash, &hash).await?;
+    Ok(tokens.map(|tokens| (user, tokens)))
 }

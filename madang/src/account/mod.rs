@@ -1,18 +1,23 @@
 //! Accounts: who one is, and how one proves it.
 //!
 //! Invariants: an e-mail address and a nickname belong to one user at a time, compared by their keys. A token is good
-//! while it has not expired and its epoch is the user's; every authenticated request looks.
+//! while it has not expired, its epoch is the user's, and the log-in that it came from has not ended; every authenticated
+//! request looks. A user who is suspended or erased is nobody.
 
 mod actor;
 mod api;
+pub(crate) mod logins;
 mod model;
 mod password;
 pub(crate) mod queries;
+mod refresh;
+pub(crate) mod service;
 mod token;
 
 pub use actor::{Actor, MaybeActor, Signed};
 pub(crate) use api::api;
-pub use model::{Email, Nickname, UserId};
+pub(crate) use model::ProfileChange;
+pub use model::{Email, LoginId, Nickname, UserId};
 pub use password::Passwords;
 pub(crate) use queries::{count_feeds, id_by_nickname};
 pub use token::Tokens;

@@ -23,6 +23,10 @@ const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 #[serde(transparent)]
 pub struct UserId(pub i64);
 
+/// Identifies a log-in. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, greenlit::Value)]
+pub struct LoginId(pub i64);
+
 /// An e-mail address as its owner writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, greenlit::Value)]
 #[serde(transparent)]
@@ -49,6 +53,11 @@ impl Email {
     /// What makes the address unique.
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
+    }
+
+    /// As its owner writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     fn name(&self) -> &str {
@@ -78,8 +87,8 @@ impl Nickname {
         fits.then(|| Nickname(text.to_owned()))
     }
 
-    /// As it is shown.
-    pub(crate) fn as_str(&self) -> &str {
+    /// As its owner writes it.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -119,16 +128,67 @@ impl NewUser {
         let email = read_email(&mut fields);
         let password = fields.verbatim("password", PASSWORD_LENGTH).unwrap_or_default();
         let nickname_text = fields.text("nickname", 1..=NICKNAME_LENGTH);
-        let nickname = Nickname::parse(&nickname_text);
-        if nickname.is_none() && !nickname_text.is_empty() {
-            fields.refuse("nickname", "Invalid Nickname");
-        }
+        let nickname = read_nickname(&mut fields, &nickname_text);
         if !password.is_empty() && is_guessable(&password, email.as_ref(), &nickname_text) {
             fields.refuse("password", "This password is too easy to guess");
         }
         let (email, nickname) = (email.unwrap_or(Email(String::new())), nickname.unwrap_or(Nickname(String::new())));
         fields.finish(NewUser { email, nickname, password })
     }
+}
+
+/// A change of one's own profile whose fields are right.
+#[derive(Clone)]
+pub(crate) struct ProfileChange {
+    pub(crate) nickname: Option<Nickname>,
+    /// The new address, with the password that it needs.
+    pub(crate) email: Option<(Email, String)>,
+}
+
+impl ProfileChange {
+    /// # Errors
+    /// 422 with every wrong field.
+    pub(crate) fn parse(body: &Document) -> Result<ProfileChange> {
+        let mut fields = body.fields();
+        let nickname = fields.optional_text("nickname", 1..=NICKNAME_LENGTH);
+        let nickname = nickname.and_then(|text| read_nickname(&mut fields, &text));
+        let email = if fields.has("email") {
+            let email = read_email(&mut fields);
+            let password = fields.secret("password");
+            email.map(|email| (email, password))
+        } else {
+            None
+        };
+        fields.finish(ProfileChange { nickname, email })
+    }
+}
+
+/// A change of one's own password whose fields are right. The old one is compared only, so it may be anything.
+pub(crate) struct PasswordChange {
+    pub(crate) password: String,
+    pub(crate) new_password: String,
+}
+
+impl PasswordChange {
+    /// # Errors
+    /// 422 with every wrong field.
+    pub(crate) fn parse(body: &Document, email: &Email, nickname: &Nickname) -> Result<PasswordChange> {
+        let mut fields = body.fields();
+        let password = fields.secret("password");
+        let new_password = fields.verbatim("new_password", PASSWORD_LENGTH).unwrap_or_default();
+        if !new_password.is_empty() && is_guessable(&new_password, Some(email), &nickname.0) {
+            fields.refuse("new_password", "This password is too easy to guess");
+        }
+        fields.finish(PasswordChange { password, new_password })
+    }
+}
+
+fn read_nickname(fields: &mut Fields<'_>, text: &str) -> Option<Nickname> {
+    let nickname = Nickname::parse(text);
+    if nickname.is_none() && !text.is_empty() {
+        fields.refuse("nickname", "Invalid Nickname");
+    }
+    nickname
 }
 
 /// The field `email`. It is not normalised: the Kelvin sign would become a K, and somebody else's address.

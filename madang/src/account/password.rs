@@ -1,4 +1,5 @@
-//! Password hashes: Argon2id, off the runtime and never more at once than the machine can bear.
+//! Password hashes: Argon2id, off the runtime and never more at once than the machine can bear. The bcrypt hashes of the
+//! board before are verified, and replaced when their owners log in.
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ const LANES: u32 = 1;
 const MOST_MEMORY_KIB: u32 = 65_536;
 const MOST_PASSES: u32 = 8;
 const MOST_LANES: u32 = 4;
+/// Each step doubles the work; the board before used 12.
+const MOST_BCRYPT_COST: u32 = 14;
 /// How many callers may wait for a turn; further ones are told to come back.
 const LINE: usize = 64;
 
@@ -47,7 +50,7 @@ impl Passwords {
         self.in_turn(move || hash_now(&password)).await?
     }
 
-    /// Whether the password is the one that was hashed. Without a hash the answer is no, after the same time.
+    /// Whether the password is the one that was hashed, by Argon2id or by the bcrypt of the board before. Without a hash the answer is no, after the same time.
     ///
     /// # Errors
     /// 503 if too many wait already.
@@ -82,7 +85,27 @@ fn hash_now(password: &str) -> Result<String> {
     Ok(hash.to_string())
 }
 
+/// Whether a hash that verified is to be replaced by one of today's.
+pub(super) fn is_outdated(hash: &str) -> bool {
+    hash.starts_with(BCRYPT)
+}
+
+/// How bcrypt hashes begin; `$2a$`, `$2b$` and `$2y$` are one algorithm, `$2x$` is a broken one.
+const BCRYPT: &str = "$2";
+
 fn verify_now(password: &str, hash: &str) -> bool {
+    if is_outdated(hash) { verify_bcrypt(password, hash) } else { verify_argon2(password, hash) }
+}
+
+/// As the board before did it: what stands behind the first 72 bytes of a password does not count, and no password holds
+/// U+0000.
+fn verify_bcrypt(password: &str, hash: &str) -> bool {
+    let Ok(parts) = hash.parse::<bcrypt::HashParts>() else { return false };
+    let bearable = parts.get_cost() <= MOST_BCRYPT_COST && !hash.starts_with("$2x$") && !password.contains('\0');
+    bearable && bcrypt::verify(password, hash).unwrap_or(false)
+}
+
+fn verify_argon2(password: &str, hash: &str) -> bool {
     let Ok(hash) = PasswordHash::new(hash) else { return false };
     let Ok(params) = Params::try_from(&hash) else { return false };
     let bearable =
@@ -133,5 +156,41 @@ mod tests {
             assert!(!passwords.verify("a password".to_owned(), Some(hash.to_owned())).await.unwrap(), "{hash}");
         }
         assert!(!passwords.verify("a password".to_owned(), None).await.unwrap());
+        let bcrypt = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        let changes = [
+            ("$05", "$15"),
+            ("$05", "$31"),
+            ("$05", "$03"),
+            ("$05", "$-5"),
+            ("$2a", "$2x"),
+            ("$2a", "$2é"),
+            ("CC", "é"),
+        ];
+        for hash in changes
+            .map(|(from, to)| bcrypt.replacen(from, to, 1))
+            .iter()
+            .chain([&bcrypt[..59].to_owned(), &"é".repeat(30)])
+        {
+            assert!(!passwords.verify("U*U".to_owned(), Some(hash.clone())).await.unwrap(), "{hash}");
+        }
+    }
+
+    #[tokio::test]
+    async fn hashes_of_the_board_before_verify() {
+        // Published with OpenBSD's and Openwall's implementations.
+        let passwords = Passwords::default();
+        let long = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored";
+        for (hash, password) in [
+            ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
+            ("$2y$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK", "U*U*"),
+            ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy", ""),
+            ("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui", long),
+            ("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui", &long[..72]),
+        ] {
+            let verify = async |password: String| passwords.verify(password, Some(hash.to_owned())).await.unwrap();
+            assert!(is_outdated(hash) && verify(password.to_owned()).await, "{hash} {password}");
+            assert!(!verify(format!("x{password}")).await, "{hash}");
+            assert!(!verify(format!("{password}\0")).await, "{hash}");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Access tokens: JWTs of one algorithm, made and read here alone.
+//!
+//! A token names its user and the log-in that it came from, so that either can be ended at once.
 
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
+use super::{UserId, model::LoginId, refresh::RefreshTokens};
 use crate::{
-    account::UserId,
     clock::Clock,
     error::{Error, Result},
     secret::Key,
@@ -22,8 +24,9 @@ const ISSUER: &str = "madang";
 const AUDIENCE: &str = "madang:access";
 const ALGORITHM: Algorithm = Algorithm::HS256;
 
-/// Makes and checks access tokens.
+/// Makes and checks access tokens, and refresh tokens.
 pub struct Tokens {
+    pub(super) refresh: RefreshTokens,
     signing: EncodingKey,
     /// Ours first, then the one before it.
     checking: Vec<DecodingKey>,
@@ -41,12 +44,15 @@ struct Claims {
     exp: i64,
     /// The user's token epoch when the token was made: raising the user's ends all his tokens.
     epoch: i64,
+    /// The log-in that the token came from.
+    sid: i64,
 }
 
 /// Whom a token names; the user may be gone by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bearer {
     pub(super) user: UserId,
+    pub(super) login: LoginId,
     pub(super) epoch: i64,
 }
 
@@ -61,6 +67,7 @@ impl Tokens {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         Tokens {
+            refresh: RefreshTokens::new(key, old),
             signing: EncodingKey::from_secret(key.bytes()),
             checking: [key].into_iter().chain(old).map(|key| DecodingKey::from_secret(key.bytes())).collect(),
             validation,
@@ -78,6 +85,7 @@ impl Tokens {
             nbf: now.seconds(),
             exp: now.after(LIFETIME).seconds(),
             epoch: bearer.epoch,
+            sid: bearer.login.0,
         };
         jsonwebtoken::encode(&Header::new(ALGORITHM), &claims, &self.signing).map_err(Error::internal)
     }
@@ -94,6 +102,6 @@ impl Tokens {
             && claims.nbf.saturating_sub(LEEWAY) <= now
             && claims.iat.saturating_sub(LEEWAY) <= now;
         let user = claims.sub.parse().ok().filter(|id| *id > 0)?;
-        timely.then_some(Bearer { user: UserId(user), epoch: claims.epoch })
+        timely.then_some(Bearer { user: UserId(user), login: LoginId(claims.sid), epoch: claims.epoch })
     }
 }

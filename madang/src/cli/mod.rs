@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod import_old;
+pub mod user;
 
 use std::io::{self, Write};
 

@@ -12,5 +12,5 @@ mod view;
 pub(crate) use api::api;
 pub(crate) use model::{Feed, FeedId, Order};
 pub(crate) use queries::{count_comments, count_likes, feed_columns, lock, select_feeds};
-pub(crate) use service::page_of;
+pub(crate) use service::{delete_some_of, page_of};
 pub(crate) use view::{FeedPage, FeedView, join};

@@ -49,6 +49,7 @@ crate::statements! {
     UNCOUNT_COMMENTS = "update users set comment_count = comment_count - \
                         (select count(*) from comments c where c.feed_id = ? and c.author_id = users.id) \
                         where id in (select author_id from comments where feed_id = ?)";
+    OLDEST_OF = "select id from feeds where author_id = ? order by id limit ?";
     // A page's other half: the total, and the images of its feeds. There is a row even if there is no image.
     TOTAL_AND_IMAGES = concat!(
         "select t.total, ", image_columns!(), " from (select ", total!(), " as total) t left join images i on i.feed_id in (?*) order by i.feed_id, i.position"
@@ -170,6 +171,12 @@ pub(crate) async fn count_comments(tx: &mut Tx, id: FeedId, delta: i64) -> Resul
 pub(super) async fn delete(tx: &mut Tx, id: FeedId) -> Result<()> {
     tx.exec(UNCOUNT_COMMENTS, args![id, id]).await?;
     tx.exec(DELETE, args![id]).await.map(drop)
+}
+
+/// The author's oldest feeds.
+pub(super) async fn oldest_of(r: &mut impl Reader, author: UserId, limit: i64) -> Result<Vec<FeedId>> {
+    let rows: Vec<(FeedId,)> = r.fetch(OLDEST_OF, args![author, limit]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// A page of all feeds, and one feed more if there is a next page.

@@ -65,11 +65,26 @@ pub(super) async fn delete(app: &App, tx: &mut Tx, actor: &Actor, id: FeedId) ->
     if author != actor.id && !actor.is_admin {
         return Err(Code::PermissionDenied.into());
     }
+    Ok(remove(app, tx, found).await?)
+}
+
+/// Deletes some of an author's feeds with all that belongs to them, the oldest first. Returns how many.
+pub(crate) async fn delete_some_of(app: &App, tx: &mut Tx, author: UserId, limit: i64) -> greenlit::Result<usize> {
+    let ids = queries::oldest_of(tx, author, limit).await?;
+    for id in &ids {
+        queries::lock(tx, *id).await?;
+        if let Some(found) = queries::by_id(tx, *id, author).await? {
+            remove(app, tx, found).await?;
+        }
+    }
+    Ok(ids.len())
+}
+
+async fn remove(app: &App, tx: &mut Tx, found: FeedImages) -> greenlit::Result<()> {
     media::remove(app, tx, &found.images).await?;
-    queries::delete(tx, id).await?;
-    account::count_feeds(tx, author, -1).await?;
-    totals::add(tx, totals::FEEDS, -1).await?;
-    Ok(())
+    queries::delete(tx, found.feed.id).await?;
+    account::count_feeds(tx, found.feed.author_id, -1).await?;
+    totals::add(tx, totals::FEEDS, -1).await
 }
 
 /// A page of one author's feeds with their images, the cursor of the next one, and how many he has.

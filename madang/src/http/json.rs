@@ -48,6 +48,21 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     }
 }
 
+/// Like [`JsonBody`], for a route whose every field may be missing: no body at all counts as an empty object.
+#[derive(Debug, Clone)]
+pub struct OptionalJsonBody(pub Document);
+
+impl<S: Sync> FromRequest<S> for OptionalJsonBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self> {
+        if http_body::Body::is_end_stream(request.body()) {
+            return Ok(Self(Document::new(Source::Json, Vec::new())));
+        }
+        JsonBody::from_request(request, state).await.map(|body| Self(body.0))
+    }
+}
+
 /// True for no content type at all, `application/json` and `application/*+json`; in no charset but UTF-8.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();

@@ -28,8 +28,9 @@ struct Source {
 
 /// Has these images' objects deleted, with the thumbnails that they have or may get.
 pub(super) async fn delete_objects(tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
-    let thumbnail = |image: &Image| Name::parse(&image.name()).filter(|_| image.is_wide()).map(|name| name.thumbnail());
-    let all = images.iter().flat_map(|image| [Some(image.name()), thumbnail(image).map(|name| name.to_string())]);
+    let thumbnail =
+        |image: &Image| Name::parse(&image.file_name()).filter(|_| image.is_wide()).map(|name| name.thumbnail());
+    let all = images.iter().flat_map(|image| [Some(image.file_name()), thumbnail(image).map(|name| name.to_string())]);
     let all: Vec<String> = all.flatten().collect();
     for names in all.chunks(OBJECTS) {
         tx.outbox(DELETE, &Objects { names: names.to_vec() }).await?;
@@ -40,7 +41,7 @@ pub(super) async fn delete_objects(tx: &mut Tx, images: &[Image]) -> greenlit::R
 /// Has the thumbnails of these images made, where they need one: by a job each, as a large picture takes seconds.
 pub(super) async fn make_thumbnails(tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
     for image in images.iter().filter(|image| image.is_wide()) {
-        tx.outbox(THUMBNAIL, &Source { name: image.name() }).await?;
+        tx.outbox(THUMBNAIL, &Source { name: image.file_name() }).await?;
     }
     Ok(())
 }

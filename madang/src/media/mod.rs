@@ -13,7 +13,10 @@ pub mod spool;
 mod staging;
 pub mod store;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
 
 pub(crate) use api::api;
 pub(crate) use queries::{Image, JoinedImage, image_columns, of_feeds};
@@ -75,15 +78,24 @@ impl Media {
 
     /// The address of an image.
     pub(crate) fn url(&self, image: &Image) -> String {
-        format!("{}/{}", self.base_url, image.name())
+        format!("{}/{}", self.base_url, image.file_name())
     }
 
     /// The address of an image's thumbnail, or of the image as long as it has none.
     pub(crate) fn thumb_url(&self, image: &Image) -> String {
-        match Name::parse(&image.name()).filter(|_| image.thumb_width.is_some()) {
+        match Name::parse(&image.file_name()).filter(|_| image.thumb_width.is_some()) {
             Some(name) => format!("{}/{}", self.base_url, name.thumbnail()),
             None => self.url(image),
         }
+    }
+
+    /// The bytes of an image as they are stored, piece by piece.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`], or whatever the storage says.
+    pub(crate) async fn pieces(&self, image: &Image) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
+        let name = store::Name::parse(&image.file_name()).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.store.open(&name, None).await?.pieces)
     }
 
     /// Where up to `limit` bytes wait outside of memory.

@@ -49,8 +49,8 @@ impl Image {
         self.width > i64::from(THUMBNAIL_WIDTH)
     }
 
-    /// The name of its object.
-    pub(crate) fn name(&self) -> String {
+    /// What its object is called.
+    pub(crate) fn file_name(&self) -> String {
         format!("{}.{}", self.image_key, self.extension)
     }
 }

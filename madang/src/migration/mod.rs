@@ -10,4 +10,5 @@ pub const HISTORY: &[Migration] = &[
         name: "comments, likes, follows and counts",
         sql: include_str!("0002_comments_likes_follows_counts.sql"),
     },
+    Migration { version: 3, name: "logins", sql: include_str!("0003_logins.sql") },
 ];

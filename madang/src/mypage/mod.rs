@@ -1,12 +1,14 @@
 //! My page: what a user sees of himself.
 
-mod api;
+pub(crate) mod erase;
+pub(crate) mod export;
 mod lists;
-
-use crate::app::App;
+mod profile;
 
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::app::App;
+
 pub(crate) fn api() -> OpenApiRouter<App> {
-    api::api().merge(lists::api())
+    profile::api().merge(export::api()).merge(lists::api())
 }

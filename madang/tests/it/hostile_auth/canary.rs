@@ -50,7 +50,7 @@ async fn break_signups(app: &TestApp) {
 }
 
 /// A session of a clumsy user, who sends his secrets where they belong and where they do not.
-async fn session(app: &TestApp, password: &str, token: &str) -> (Client, Vec<Answer>) {
+async fn session(app: &TestApp, password: &str, token: &str) -> (Client, String, Vec<Answer>) {
     let mut user = app.anonymous();
     let mut answers = Vec::new();
     for account in [
@@ -87,14 +87,54 @@ async fn session(app: &TestApp, password: &str, token: &str) -> (Client, Vec<Ans
     user.create_feed("picture", &[pictures::png()]).await;
     let no_title = FormData::new().text("password", password).file("images", token, b"no picture");
     answers.push(user.form(Method::POST, "/api/feed/create", no_title).await);
-    (user, answers)
+    let refresh_token = login.json()["refresh_token"].as_str().unwrap().to_owned();
+    answers.extend(change_secrets(&user, password, token, &refresh_token).await);
+    (user, refresh_token, answers)
+}
+
+/// Refreshes, changes and deletes, wrongly first.
+async fn change_secrets(user: &Client, password: &str, token: &str, refresh_token: &str) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for body in [
+        json!({"refresh_token": token}),
+        json!({"refresh_token": [refresh_token]}),
+        json!({"refreshToken": refresh_token}),
+        json!([refresh_token]),
+        json!({"refresh_token": refresh_token.repeat(20)}),
+    ] {
+        answers.push(user.post("/api/auth/refresh", body).await);
+    }
+    answers.push(user.post("/api/auth/logout", json!({"refresh_token": [refresh_token], "everywhere": 1})).await);
+    let new = format!("{password} new");
+    for body in [
+        json!({"password": new, "new_password": new}),
+        json!({"password": [password], "new_password": [new]}),
+        json!({"password": password, "newPassword": new}),
+        json!({"password": password, "new_password": new.repeat(20)}),
+        json!({"password": password, "new_password": new}),
+        json!({"password": new, "new_password": password}),
+    ] {
+        answers.push(user.json(Method::PATCH, "/api/auth/password", body).await);
+    }
+    let email = json!({"email": "x", "password": password, "nickname": {"password": password}});
+    answers.push(user.json(Method::PATCH, "/api/mypage/profile", email).await);
+    answers.push(user.json(Method::DELETE, "/api/mypage/profile", json!({"password": new, "token": token})).await);
+    // An exchange, and the use again that is logged.
+    let once = json!({"refresh_token": refresh_token});
+    user.post("/api/auth/refresh", once).await.expect(200);
+    answers
 }
 
 on_each_database! {
     async fn s01_no_log_line_and_no_answer_has_a_secret(app: TestApp) {
         listen();
         let (password, token) = (format!("canary-{}", random()), format!("canary.{}.x", random()));
-        let (user, mut answers) = session(&app, &password, &token).await;
+        let (user, refresh_token, mut answers) = session(&app, &password, &token).await;
+        app.clock.advance(std::time::Duration::from_secs(60));
+        let reused = user.post("/api/auth/refresh", json!({"refresh_token": refresh_token})).await;
+        reused.refused(401, "invalid_token");
+        answers.push(reused);
+        assert!(logged().contains("a refresh token was used again"), "the reuse is not logged");
         break_signups(&app).await;
         let failed = json!({"email": "next@example.com", "password": password, "nickname": "next"});
         let failed = user.post("/api/auth/signup", failed).await;
@@ -105,7 +145,7 @@ on_each_database! {
         let key: String = app.key().bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         let own_token = user.token.unwrap();
         let bucket_key = std::env::var("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|_| random());
-        let secrets = [password.as_str(), &token, &key, &own_token, &bucket_key, "$argon2"];
+        let secrets = [password.as_str(), &token, &key, &own_token, &refresh_token, &bucket_key, "$argon2"];
         let hash: (String,) = app.app.db.fetch_one("select password_hash from users", vec![]).await.unwrap();
         assert!(hash.0.starts_with("$argon2"));
         for answer in &answers {

@@ -18,7 +18,7 @@ const PROFILE: &str = "/api/mypage/profile";
 /// The claims of a good token of the user 1.
 fn claims(app: &TestApp) -> Value {
     let now = app.clock.now().seconds();
-    json!({"sub": "1", "iss": "madang", "aud": "madang:access", "iat": now, "nbf": now, "exp": now + 3_600, "epoch": 1})
+    json!({"sub": "1", "iss": "madang", "aud": "madang:access", "iat": now, "nbf": now, "exp": now + 3_600, "epoch": 1, "sid": 1})
 }
 
 fn unsigned(header: &str, claims: &str) -> String {
@@ -143,7 +143,7 @@ on_each_database! {
         let fraction = format!("{later}.5");
         let ten_years_old = (now - 315_360_000).to_string();
         let mut tokens = Vec::new();
-        for name in ["sub", "iss", "aud", "iat", "nbf", "exp", "epoch"] {
+        for name in ["sub", "iss", "aud", "iat", "nbf", "exp", "epoch", "sid"] {
             for text in [None, Some("null"), Some("[]"), Some("{}"), Some("true"), Some("\"never\""), Some("1e400")] {
                 tokens.push(with(name, text));
             }
@@ -153,6 +153,7 @@ on_each_database! {
             ("nbf", &["\"0\"", &later, "9223372036854775807", "1.5"]),
             ("iat", &["\"0\"", &later, "1.5"]),
             ("epoch", &["0", "2", "-1", "\"1\"", "9223372036854775807"]),
+            ("sid", &["0", "2", "-1", "\"1\"", "9223372036854775808"]),
             ("aud", &["\"madang\"", "\"\"", "\"madang:access \"", "[\"other\"]", "5"]),
             ("iss", &["\"Madang\"", "\"\"", "\"https://madang\""]),
             ("sub", &["\"2\"", "\"0\"", "\"-1\"", "\"\"", "\"x\"", "1", "\"1 \"", "\"9223372036854775808\"", "\"1' or '1\""]),

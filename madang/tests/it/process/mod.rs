@@ -7,6 +7,7 @@ mod kill;
 mod log;
 mod start;
 mod stop;
+mod user;
 
 use std::{
     io,

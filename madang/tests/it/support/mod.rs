@@ -299,8 +299,12 @@ impl Client {
     }
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.json(Method::PATCH, path, body).await
+    }
+
+    pub(crate) async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
         let headers = [("content-type", "application/json")];
-        self.request(Method::PATCH, path, &headers, Body::from(body.to_string())).await
+        self.request(method, path, &headers, Body::from(body.to_string())).await
     }
 
     /// Sends a request without a body.
@@ -414,7 +418,9 @@ fn redact(value: &mut Value) {
         Value::Object(fields) => {
             for (key, value) in fields {
                 match key.as_str() {
-                    "create_dt" | "update_dt" | "request_id" | "access_token" => *value = format!("[{key}]").into(),
+                    "create_dt" | "update_dt" | "request_id" | "access_token" | "refresh_token" => {
+                        *value = format!("[{key}]").into()
+                    }
                     _ => redact(value),
                 }
             }
