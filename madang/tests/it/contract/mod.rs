@@ -102,7 +102,7 @@ on_each_database! {
             (Method::POST, "/api/feed/list", "GET,HEAD"),
             (Method::GET, "/api/feed/update/1", "PATCH"),
             (Method::PUT, "/api/feed/delete/1", "DELETE"),
-            (Method::TRACE, "/api/mypage/profile", "GET,HEAD"),
+            (Method::TRACE, "/api/mypage/profile", "GET,HEAD,PATCH,DELETE"),
             (Method::POST, "/openapi.json", "GET,HEAD"),
         ] {
             let answer = anyone.request(method, path, &[], Body::empty()).await;
@@ -142,7 +142,7 @@ on_each_database! {
         assert!(signup.text().starts_with(r#"{"email":"minsu@example.com","nickname":"민수","create_dt":""#));
         assert_eq!(signup.header("content-type"), "application/json");
         let login = anyone.post("/api/auth/login", minsu).await;
-        assert_eq!(members(&login), "email nickname access_token expires_in");
+        assert_eq!(members(&login), "email nickname access_token refresh_token expires_in");
         let mut client = anyone.clone();
         client.token = login.json()["access_token"].as_str().map(str::to_owned);
         assert_eq!(members(&client.get("/api/mypage/profile").await), "email nickname id create_dt");
@@ -180,6 +180,29 @@ on_each_database! {
         check(login, 200, anyone.post("/api/auth/login", account).await);
         check(login, 401, anyone.post("/api/auth/login", json!({"email": "a@b.co", "password": "x"})).await);
         check(login, 422, anyone.post("/api/auth/login", json!([])).await);
+        let again = json!({"email": "a@b.co", "password": PASSWORD});
+        let token = anyone.post("/api/auth/login", again).await.expect(200)["refresh_token"].clone();
+        let refresh = "POST /api/auth/refresh";
+        check(refresh, 200, anyone.post("/api/auth/refresh", json!({"refresh_token": token})).await);
+        check(refresh, 401, anyone.post("/api/auth/refresh", json!({"refresh_token": "x"})).await);
+        check(refresh, 422, anyone.post("/api/auth/refresh", json!({})).await);
+        let logout = "POST /api/auth/logout";
+        check(logout, 200, app.user("leaver").await.post("/api/auth/logout", json!({})).await);
+        check(logout, 401, anyone.post("/api/auth/logout", json!({})).await);
+        let password = async |body: serde_json::Value| jiwoo.json(Method::PATCH, "/api/auth/password", body).await;
+        let change = "PATCH /api/auth/password";
+        check(change, 200, password(json!({"password": PASSWORD, "new_password": "another password"})).await);
+        check(change, 403, password(json!({"password": PASSWORD, "new_password": "another password"})).await);
+        check(change, 422, password(json!({})).await);
+        let profile = async |method: Method, body: serde_json::Value| jiwoo.json(method, "/api/mypage/profile", body).await;
+        let change = "PATCH /api/mypage/profile";
+        check(change, 200, profile(Method::PATCH, json!({"nickname": "Jiwoo"})).await);
+        check(change, 400, profile(Method::PATCH, json!({"nickname": "minsu"})).await);
+        check(change, 422, profile(Method::PATCH, json!({"nickname": 1})).await);
+        let delete = "DELETE /api/mypage/profile";
+        check(delete, 403, profile(Method::DELETE, json!({"password": "x"})).await);
+        check("PUT /api/user/{id}/suspension", 403, jiwoo.json(Method::PUT, "/api/user/1/suspension", json!({})).await);
+        check("DELETE /api/user/{id}/suspension", 403, jiwoo.delete("/api/user/1/suspension").await);
         let create = "POST /api/feed/create";
         let with_images = form().files("images", &[png(), png()]);
         check(create, 200, minsu.form(Method::POST, "/api/feed/create", with_images).await);
@@ -249,7 +272,7 @@ async fn the_documentation_works_offline_and_can_authorize() {
     assert_eq!((&bearer["type"], &bearer["scheme"]), (&json!("http"), &json!("bearer")));
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            if operation["responses"].get("401").is_some() && !path.ends_with("/login") {
+            if operation["responses"].get("401").is_some() && !path.ends_with("/login") && !path.ends_with("/refresh") {
                 assert_eq!(operation["security"], json!([{"bearer": []}]), "{method} {path}");
             }
         }
