@@ -25,8 +25,9 @@ pub(super) async fn create(
     staged: &[Staged],
 ) -> Result<FeedImages> {
     let now = app.clock.now();
-    let id = queries::insert(tx, author.id, text, now).await?;
+    // The count first: it locks the row that the feed refers to.
     account::count_feeds(tx, author.id, 1).await?;
+    let id = queries::insert(tx, author.id, text, now).await?;
     totals::add(tx, totals::FEEDS, 1).await?;
     let images = media::claim(app, tx, author.id, id.0, 0, staged).await?;
     Ok(FeedImages { feed: Feed::new(id, author, text, now), images })
