@@ -25,7 +25,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(10);
 /// How often an image is asked for whose server does not answer.
-const ATTEMPTS: u64 = 3;
+const ATTEMPTS: u32 = 3;
+/// Grows from attempt to attempt.
+const PAUSE: Duration = Duration::from_millis(500);
 /// After so many images in a row that could not be reached, it is not they that are gone.
 const GIVE_UP_AFTER: u32 = 10;
 /// What is read of a file at a time.
@@ -74,28 +76,31 @@ impl Images {
         }
         self.permit(&url)?;
         let client = self.client()?;
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             match get(&client, &url, app.media.upload()).await {
                 Err(Missing::Unreachable(_)) if attempt < ATTEMPTS => {
-                    tokio::time::sleep(Duration::from_millis(500 * attempt)).await;
+                    tokio::time::sleep(PAUSE * attempt).await;
+                    attempt += 1;
                 }
-                Err(Missing::Unreachable(why)) => {
-                    self.unreachable += 1;
-                    if self.unreachable < GIVE_UP_AFTER {
-                        return Err(Missing::Unreachable(why));
-                    }
-                    return Err(Missing::GivenUp(format!(
-                        "{GIVE_UP_AFTER} images in a row could not be fetched, the last because {why}; mend that and \
-                         run the same command again, or name a copy of the bucket by --images"
-                    )));
-                }
+                Err(Missing::Unreachable(why)) => return Err(self.missed(why)),
                 ended => {
                     self.unreachable = 0;
                     return ended;
                 }
             }
         }
-        Err(Missing::Unreachable(String::new()))
+    }
+
+    fn missed(&mut self, why: String) -> Missing {
+        self.unreachable += 1;
+        if self.unreachable < GIVE_UP_AFTER {
+            return Missing::Unreachable(why);
+        }
+        Missing::GivenUp(format!(
+            "{GIVE_UP_AFTER} images in a row could not be fetched, the last because {why}; mend that and run the same \
+             command again, or name a copy of the bucket by --images"
+        ))
     }
 
     /// What can be said before a name is resolved.

@@ -96,6 +96,8 @@ pub async fn import(app: &App, options: Options) -> Result<Summary, Failure> {
     if !progress::has_ended(&app.db).await? {
         begin(app, &old, &schema, name).await?;
         options.bar.set_length(counts.iter().map(|(_, count)| u64::try_from(*count).unwrap_or_default()).sum());
+        let done = queries::count_all(&mut app.db.single()).await?;
+        options.bar.set_position(done[..5].iter().map(|count| u64::try_from(*count).unwrap_or_default()).sum());
         let mut import = Import {
             app,
             report: Report::open(&options.report)?,

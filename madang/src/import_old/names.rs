@@ -38,13 +38,13 @@ pub(super) async fn plan(
     report: &mut Report,
 ) -> greenlit::Result<Vec<NewUser>> {
     let emails: Vec<Option<Email>> = old.iter().map(|user| Email::parse(user.email.as_deref()?)).collect();
-    let nicknames: Vec<Nickname> = old.iter().filter_map(|user| allowed(user.nickname.as_deref(), user.id)).collect();
+    let nicknames = old.iter().map(|user| allowed(user.nickname.as_deref(), user.id));
+    let nicknames = nicknames.collect::<greenlit::Result<Vec<Nickname>>>()?;
     let mut email_keys = queries::emails(r, &emails.iter().flatten().map(Email::key).collect::<Vec<_>>()).await?;
     let mut name_keys = queries::nicknames(r, &nicknames.iter().map(Nickname::key).collect::<Vec<_>>()).await?;
     let mut users = Vec::with_capacity(old.len());
     for ((user, email), nickname) in old.iter().zip(emails).zip(nicknames) {
         let free = email.clone().filter(|email| email_keys.insert(email.key()));
-        let Some(email) = free.clone().or_else(|| placeholder(user.id)) else { continue };
         if free.is_none() {
             let problem = if Email::parse(user.email.as_deref().unwrap_or_default()).is_some() {
                 "duplicate_email"
@@ -53,6 +53,7 @@ pub(super) async fn plan(
             };
             report.note(problem, "users", user.id, json!({"email": user.email}));
         }
+        let email = free.map_or_else(|| placeholder(user.id), Ok)?;
         let nickname = unique(r, nickname, &mut name_keys).await?;
         if user.nickname.as_deref() != Some(nickname.as_str()) {
             let lost = json!({"nickname": user.nickname, "now": nickname});
@@ -75,18 +76,20 @@ pub(super) async fn plan(
 }
 
 /// An address that nobody has, and that nobody can sign up with before: the domain is reserved, and a part is random.
-fn placeholder(id: i64) -> Option<Email> {
-    Email::parse(&format!("user-{id}.{}@import.invalid", &secret::random_name()[..12]))
+fn placeholder(id: i64) -> greenlit::Result<Email> {
+    let email = Email::parse(&format!("user-{id}.{}@import.invalid", &secret::random_name()[..12]));
+    email.ok_or_else(|| greenlit::Error::Encode(format!("an address for user {id}")))
 }
 
 /// The nickname, without what is not allowed in one.
-fn allowed(old: Option<&str>, id: i64) -> Option<Nickname> {
+fn allowed(old: Option<&str>, id: i64) -> greenlit::Result<Nickname> {
     let text: String = old.unwrap_or_default().nfc().collect();
     let printable = |c: char| Nickname::parse(&format!("a{c}a")).is_some();
     let kept: String =
         text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| printable(*c)).collect();
     let words = kept.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    Nickname::parse(cut(&words, NICKNAME_LENGTH)).or_else(|| Nickname::parse(&format!("user-{id}")))
+    let nickname = Nickname::parse(cut(&words, NICKNAME_LENGTH)).or_else(|| Nickname::parse(&format!("user-{id}")));
+    nickname.ok_or_else(|| greenlit::Error::Encode(format!("a nickname for user {id}")))
 }
 
 fn cut(text: &str, length: usize) -> &str {
