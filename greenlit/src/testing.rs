@@ -138,8 +138,9 @@ async fn run_on_postgres(url: &str, sql: &str) -> Result<()> {
 async fn run_on_mariadb(url: &str, sql: &str) -> Result<()> {
     let lost = |e: mysql_async::Error| Error::lost(format!("the test server: {e}: {sql}"));
     let url = url.replacen("mariadb:", "mysql:", 1);
+    let bare = url.split('?').next().unwrap_or_default();
     #[allow(clippy::disallowed_methods)] // as above
-    let mut connection = mysql_async::Conn::from_url(&url).await.map_err(lost)?;
+    let mut connection = mysql_async::Conn::from_url(bare).await.map_err(lost)?;
     connection.query_drop(sql).await.map_err(lost)?;
     connection.disconnect().await.map_err(lost)
 }

@@ -1,4 +1,4 @@
-# Sourced by scripts/test, which sets root: a private MariaDB server for one run of the tests.
+# Sourced by scripts/test, which sets certificates: a private MariaDB server for one run of the tests.
 # shellcheck shell=bash disable=SC2154
 
 mariadb_server=   # mariadbd
@@ -65,7 +65,8 @@ start_mariadb() {
     # Below the ports that systems hand out to clients. Should a parallel run take the same, the server says so by ending.
     mariadb_port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
     if launch_mariadb "${user[@]}"; then
-      export GREENLIT_TEST_MARIADB=mariadb://root@127.0.0.1:$mariadb_port/mysql
+      # Without TLS: the laws look at the wire.
+      export GREENLIT_TEST_MARIADB="mariadb://root@127.0.0.1:$mariadb_port/mysql?ssl-mode=disabled"
       return 0
     fi
   done
@@ -82,6 +83,7 @@ launch_mariadb() {
   "${mariadb_as[@]}" "$mariadb_server" --no-defaults "$@" --datadir="$mariadb_home/data" --port="$mariadb_port" \
     --bind-address=127.0.0.1 --socket=socket --pid-file="$mariadb_home/pid" --skip-name-resolve \
     --character-set-server=latin1 --sql-mode= --max-connections=300 --innodb-flush-log-at-trx-commit=0 \
+    --ssl-cert="$certificates/server.pem" --ssl-key="$certificates/server.key" \
     </dev/null >"$mariadb_home/server.log" 2>&1 &
   mariadb_pid=$!
   set +m

@@ -1,4 +1,4 @@
-# Sourced by scripts/test, which sets root: a private PostgreSQL server for one run of the tests.
+# Sourced by scripts/test, which sets root and certificates: a private PostgreSQL server for one run of the tests.
 # shellcheck shell=bash disable=SC2154
 
 postgres_bin=     # folder of initdb and postgres
@@ -93,11 +93,14 @@ start_postgres() {
     echo "scripts/test: initdb failed" >&2
     return 2
   fi
+  install -m 600 "$certificates/server.pem" "$certificates/server.key" "$postgres_home"
+  if [ "$(id -u)" = 0 ]; then chown "$("${postgres_as[@]}" id -u)" "$postgres_home"/server.*; fi
   for _ in 1 2 3 4 5 6 7 8; do
     # Below the ports that systems hand out to clients. Should a parallel run take the same, the server says so by ending.
     postgres_port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
     if launch_postgres; then
-      export GREENLIT_TEST_POSTGRES=postgres://postgres@127.0.0.1:$postgres_port/postgres
+      # Without TLS: the laws look at the wire.
+      export GREENLIT_TEST_POSTGRES="postgres://postgres@127.0.0.1:$postgres_port/postgres?sslmode=disable"
       cd "$root"
       return 0
     fi
@@ -114,6 +117,7 @@ launch_postgres() {
   # No fsync: the data is thrown away. synchronous_commit keeps its default, as the tests rely on what COMMIT means.
   "${postgres_as[@]}" "$postgres_bin/postgres" -D "$postgres_home/data" -p "$postgres_port" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c fsync=off \
+    -c ssl=on -c ssl_cert_file="$postgres_home/server.pem" -c ssl_key_file="$postgres_home/server.key" \
     </dev/null >"$postgres_home/server.log" 2>&1 &
   postgres_pid=$!
   set +m

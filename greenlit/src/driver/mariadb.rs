@@ -21,6 +21,7 @@ use super::{
     Access, Begin, Counters,
     mariadb_error::{connecting, error},
     mariadb_session, mariadb_value,
+    tls::Mode,
 };
 use crate::{Class, Config, Error, Result, Value, row::Answer};
 
@@ -51,8 +52,12 @@ struct Shelf {
 
 impl Pool {
     pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+        let (mut opts, mode) = mariadb_session::options(url)?;
+        if mode == Mode::Preferred && mariadb_session::has_no_tls(&opts).await {
+            opts = mariadb_session::unencrypted(&opts);
+        }
         let shelf = Shelf {
-            opts: mariadb_session::options(url)?,
+            opts,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(config.connections.max(1))),
             cancels: Semaphore::new(CANCELS),

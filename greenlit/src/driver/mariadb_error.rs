@@ -2,6 +2,7 @@
 
 use mysql_async::{DriverError, IoError};
 
+use super::tls;
 use crate::{Class, Error};
 
 /// The error of a statement with its class. Codes: <https://mariadb.com/kb/en/mariadb-error-code-reference/>.
@@ -29,8 +30,14 @@ pub(super) fn error(e: &mysql_async::Error, sql: &str) -> Error {
     Error::database(class, Some(server.code.to_string()), server.message.clone())
 }
 
-/// The error of connecting. A server that cannot be spoken to will not be different the next time.
+/// The error of connecting.
 pub(super) fn connecting(e: &mysql_async::Error) -> Error {
+    if tls::refused(e) {
+        return Error::Config(format!("the database's certificate is refused: {e}"));
+    }
+    if matches!(e, mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)) {
+        return Error::Config("the database offers no TLS, which its URL asks for".to_owned());
+    }
     error(e, "")
 }
 

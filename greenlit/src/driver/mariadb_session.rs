@@ -1,11 +1,16 @@
 //! What every connection to MariaDB has to be, and how it is made sure of.
 
-use mysql_async::{Opts, OptsBuilder};
+use std::time::Duration;
 
+use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
+
+use super::tls::{self, Mode};
 use crate::{Error, Result};
 
 /// How many prepared statements a connection remembers. A server has 16,382 of them by default.
 const STATEMENTS: usize = 256;
+/// How long the server's offer is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The state of every session, said once when it begins. None of it may depend on the server's configuration.
 ///
@@ -68,16 +73,66 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
+/// MySQL's names. Its driver compares names whenever it asks an authority, so there is no `verify_ca`.
+const MODES: [(&str, Mode); 4] = [
+    ("disabled", Mode::Disabled),
+    ("preferred", Mode::Preferred),
+    ("required", Mode::Required),
+    ("verify_identity", Mode::Identity),
+];
+
 /// The driver's options from the URL.
-pub(super) fn options(url: &str) -> Result<Opts> {
+pub(super) fn options(url: &str) -> Result<(Opts, Mode)> {
+    const NAMES: [&str; 2] = ["ssl-mode", "ssl-ca"];
+    let (url, [mode, file]) = tls::take(url, NAMES)?;
+    let (mode, file) = tls::mode(&MODES, (NAMES[0], mode.as_deref()), (NAMES[1], file.as_deref()))?;
+    if mode == Mode::Required && file.is_some() {
+        return Err(Error::Config("ssl-ca is looked at by ssl-mode=verify_identity alone".to_owned()));
+    }
+    if let Some(file) = &file {
+        tls::certificates(file)?; // the driver would take a wrong file for a lost connection
+    }
     let unread = |e: &dyn std::fmt::Display| Error::Config(format!("the database's URL cannot be read: {e}"));
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
+    if rest.contains('?') {
+        return Err(unread(&"its only parameters are ssl-mode and ssl-ca"));
+    }
     let opts = Opts::from_url(&format!("mysql:{rest}")).map_err(|e| unread(&e))?;
+    let ssl = (mode != Mode::Disabled).then(|| {
+        SslOpts::default()
+            .with_danger_accept_invalid_certs(mode != Mode::Identity)
+            .with_disable_built_in_roots(file.is_some())
+            .with_root_certs(file.into_iter().map(Into::into).collect())
+    });
+    if ssl.is_some() {
+        // The driver takes the process's own. If it has one already, that is what the process wants.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
     let builder = OptsBuilder::from_opts(opts)
+        .ssl_opts(ssl)
         // How many rows an UPDATE found, whether it changed them or not: as on the other databases.
         .client_found_rows(true)
         .prefer_socket(false)
         .tcp_nodelay(true)
         .stmt_cache_size(STATEMENTS);
-    Ok(builder.into())
+    Ok((builder.into(), mode))
+}
+
+/// The same without TLS, for a server that does not offer it.
+pub(super) fn unencrypted(opts: &Opts) -> Opts {
+    OptsBuilder::from_opts(opts.clone()).ssl_opts(None).into()
+}
+
+/// Whether the server says that it has no TLS. Other errors tell nothing, and come again.
+pub(super) async fn has_no_tls(opts: &Opts) -> bool {
+    #[allow(clippy::disallowed_methods)] // only its answer is looked at
+    let connected = tokio::time::timeout(PATIENCE, mysql_async::Conn::new(opts.clone())).await;
+    match connected {
+        Ok(Ok(connection)) => {
+            let _ = tokio::time::timeout(PATIENCE, connection.disconnect()).await;
+            false
+        }
+        Ok(Err(e)) => matches!(e, mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)),
+        Err(_) => false,
+    }
 }

@@ -9,9 +9,11 @@ mod mariadb_session;
 mod mariadb_value;
 mod postgres;
 mod postgres_error;
+mod postgres_options;
 mod postgres_value;
 mod sqlite;
 mod sqlite_error;
+mod tls;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -17,13 +17,15 @@ use tokio::{
     time::timeout,
 };
 use tokio_postgres::{
-    AsyncMessage, CancelToken, Client, NoTls, Row, SimpleQueryMessage, Statement,
+    AsyncMessage, CancelToken, Client, Row, SimpleQueryMessage, Statement,
     error::{DbError, SqlState},
 };
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     Begin, Counters,
     postgres_error::{error, in_full},
+    postgres_options,
     postgres_value::{Column, Param},
 };
 use crate::{Class, Config, Error, Result, Value, row::Answer, sql};
@@ -49,6 +51,7 @@ pub(crate) struct Pool {
 
 struct Shelf {
     config: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     cancels: Semaphore,
@@ -73,19 +76,10 @@ struct Prepared {
 
 impl Pool {
     pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
-        let mut pg: tokio_postgres::Config =
-            url.parse().map_err(|e| Error::Config(format!("the database's URL cannot be read: {e}")))?;
-        // Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so.
-        let options = pg.get_options().unwrap_or_default();
-        pg.options(format!("{options} -c default_transaction_read_only=on").trim_start().to_owned());
-        if pg.get_application_name().is_none() {
-            pg.application_name("greenlit");
-        }
-        if pg.get_connect_timeout().is_none() {
-            pg.connect_timeout(Duration::from_secs(5));
-        }
+        let (pg, tls) = postgres_options::options(url)?;
         let shelf = Shelf {
             config: pg,
+            tls,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(config.connections.max(1))),
             cancels: Semaphore::new(CANCELS),
@@ -122,7 +116,7 @@ impl Pool {
 impl Shelf {
     async fn connect(&self) -> Result<Connection> {
         #[allow(clippy::disallowed_methods)] // the one place where raw connections are made
-        let connecting = timeout(CONNECT_PATIENCE, self.config.connect(NoTls)).await;
+        let connecting = timeout(CONNECT_PATIENCE, self.config.connect(self.tls.clone())).await;
         let connected = connecting.map_err(|_| Error::lost("the database does not answer"))?;
         let (client, mut driver) = connected.map_err(|e| error(&e))?;
         let counters = self.counters.clone();
@@ -202,7 +196,7 @@ async fn stop(shelf: &Shelf, connection: Connection) {
     let Ok(_turn) = shelf.cancels.acquire().await else { return };
     Counters::add(&shelf.counters.cancelled);
     for _ in 0..CANCEL_REQUESTS {
-        let _ = timeout(CLEAN_UP_PATIENCE, cancel.cancel_query(NoTls)).await;
+        let _ = timeout(CLEAN_UP_PATIENCE, cancel.cancel_query(shelf.tls.clone())).await;
         if timeout(CANCEL_PAUSE, &mut driver).await.is_ok() {
             return;
         }

@@ -1,6 +1,6 @@
 //! PostgreSQL's errors, told as every database tells them.
 
-use super::postgres_value::Unfit;
+use super::{postgres_value::Unfit, tls};
 use crate::{Class, Error};
 
 /// The error with its class. SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
@@ -10,6 +10,9 @@ pub(super) fn error(e: &tokio_postgres::Error) -> Error {
         let source = std::error::Error::source(e);
         if let Some(unfit) = source.and_then(|s| s.downcast_ref::<Unfit>()) {
             return Error::Encode(unfit.to_string());
+        }
+        if tls::refused(e) {
+            return Error::Config(format!("the database's certificate is refused: {}", in_full(e)));
         }
         // Such as a zero byte in the statement's text, or more arguments than a message can carry.
         let unsendable = |e: &std::io::Error| e.kind() == std::io::ErrorKind::InvalidInput;

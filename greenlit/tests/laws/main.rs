@@ -17,4 +17,5 @@ mod proxy;
 mod scopes;
 mod support;
 mod time_reads;
+mod tls;
 mod values;

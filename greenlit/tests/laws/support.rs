@@ -353,7 +353,7 @@ pub(crate) async fn raw_postgres(url: &str) -> tokio_postgres::Client {
 
 pub(crate) async fn raw_mariadb(url: &str) -> mysql_async::Conn {
     #[allow(clippy::disallowed_methods)] // the laws look past greenlit
-    mysql_async::Conn::from_url(url.replacen("mariadb:", "mysql:", 1)).await.unwrap()
+    mysql_async::Conn::from_url(url.split('?').next().unwrap().replacen("mariadb:", "mysql:", 1)).await.unwrap()
 }
 
 /// Waits until something is true, for five seconds.

@@ -208,7 +208,7 @@ async fn law_40_a_test_has_a_database_of_its_own(t: Arc<TestDb>) -> Result<()> {
     let url = other.url().to_owned();
     drop((second, other));
     if !t.is_sqlite() {
-        let name = url.rsplit('/').next().unwrap();
+        let name = url.split('?').next().unwrap().rsplit('/').next().unwrap();
         let databases = t.says(
             "",
             "select count(*) from pg_database where datname =",
