@@ -226,7 +226,9 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
 /// Of the block for global unicast, without what stands for other addresses.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
-    a & 0xe000 == 0x2000 && !(a == 0x2001 && b < 0x200) && !(a == 0x2001 && b == 0xdb8) && a != 0x2002 && a != 0x3fff
+    let unicast = a & 0xe000 == 0x2000;
+    let special = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || a == 0x2002 || a == 0x3fff;
+    unicast && !special
 }
 
 #[cfg(test)]
