@@ -14,6 +14,7 @@ use crate::{
 
 /// The arguments of `madang check`, beside those that name the board.
 #[derive(Args, Clone, Debug)]
+#[group(skip)] // it would bear the name of the command's own
 pub struct Check {
     /// Make right what is wrong
     #[arg(long)]

@@ -15,6 +15,7 @@ use crate::{
 
 /// The arguments of `madang import-old`, beside those that name the new board.
 #[derive(Args, Clone, Debug)]
+#[group(skip)] // it would bear the name of the command's own
 pub struct ImportOld {
     /// The old board's database; only read
     #[arg(long, env = "MADANG_IMPORT_FROM", value_name = "URL", hide_env_values = true)]
