@@ -73,11 +73,18 @@ impl Db {
     /// Opens the database with the default [`Config`].
     ///
     /// URLs: `sqlite:PATH` (the file is made if its folder exists), `postgres://` or `postgresql://` as
-    /// [libpq reads them](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS).
+    /// [libpq reads them](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS), `mariadb://` or
+    /// `mysql://` with user, password, host, port and database.
+    ///
+    /// Connections to a server are encrypted if it offers that. PostgreSQL's `sslmode` and `sslrootcert` ask for more, with
+    /// libpq's meaning (without `allow`), and so do MariaDB's `ssl-mode` (`disabled`, `preferred`, `required`,
+    /// `verify_identity`) and `ssl-ca`. Without a file of authorities, those count that browsers trust.
+    ///
+    /// A MariaDB must be able to hold every text: a database or a column of another character set than utf8mb4 is refused.
     ///
     /// # Errors
-    /// [`Error::Config`] if the URL cannot be read or the file cannot be opened; [`Error::Database`] of class `Lost` if
-    /// the server cannot be reached.
+    /// [`Error::Config`] if the URL cannot be read, the file cannot be opened, or the server's certificate or database is
+    /// refused; [`Error::Database`] of class `Lost` if the server cannot be reached.
     pub async fn open(url: &str) -> Result<Db> {
         Db::open_with(url, &Config::default()).await
     }

@@ -77,7 +77,7 @@ pub enum Doom {
 pub struct DatabaseError {
     /// What to do about it.
     pub class: Class,
-    /// The database's own code: an SQLSTATE, or SQLite's extended result code.
+    /// The database's own code: an SQLSTATE, SQLite's extended result code, or MariaDB's error number.
     pub code: Option<String>,
     /// The database's words. They may name tables and values: for logs, not for users.
     pub message: String,

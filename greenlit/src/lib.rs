@@ -1,4 +1,4 @@
-//! Database sessions that keep their word, on SQLite and PostgreSQL.
+//! Database sessions that keep their word, on SQLite, PostgreSQL and MariaDB.
 //!
 //! greenlit gives an application transactions that cannot be lost, leaked or half done, whatever is cancelled, swallowed,
 //! nested, retried or killed around them. It stands directly on the native drivers and adds what they leave to luck.
@@ -25,7 +25,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
 //! # let scratch = greenlit::testing::Scratch::sqlite()?; let url = scratch.url();
-//! let db = Db::open(url).await?; // "sqlite:board.db" or "postgres://user@host/board"
+//! let db = Db::open(url).await?; // "sqlite:board.db", "postgres://user@host/board" or "mariadb://user@host/board"
 //! db.migrate(SCHEMA).await?;
 //! let (mine, yours) = db
 //!     .tx(Opts::default(), async |tx| {

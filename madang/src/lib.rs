@@ -1,5 +1,5 @@
 //! Madang: a community board server. One binary serves accounts and feeds with images as a JSON API with its
-//! documentation, on an embedded SQLite database and local files with no set-up, or on PostgreSQL.
+//! documentation, on an embedded SQLite database and local files with no set-up, or on PostgreSQL or MariaDB.
 //!
 //! Each feature has a folder of its own; `docs/architecture.md` tells what is where, and `docs/request.md` follows one
 //! request through all of it.

@@ -18,4 +18,5 @@ mod scopes;
 mod support;
 mod time_reads;
 mod tls;
+mod tools;
 mod values;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use greenlit::{Db, Error, FromRow, Migration, Opts, Reader, Result, args};
 
-use crate::support::{TestDb, item, laws};
+use crate::support::{TestDb, item, laws, laws_on};
 
 laws! {
     of_many_at_once_one_migrates,
@@ -13,6 +13,8 @@ laws! {
     a_failed_migration_leaves_what_was_before,
     prepared_statements_outlive_a_migration,
 }
+
+laws_on! { [mariadb]: a_migration_goes_on_where_it_stopped }
 
 const HISTORY: &[Migration] = &[
     Migration { version: 1, name: "one", sql: "create table one (id {id}); insert into one (id) values (1)" },
@@ -94,6 +96,38 @@ async fn a_failed_migration_leaves_what_was_before(t: Arc<TestDb>) -> Result<()>
         tx.insert("insert into greenlit_outbox (topic, payload, due) values ('a', '1', 1)", args![]).await
     });
     assert_eq!(id.await?, 1);
+    Ok(())
+}
+
+async fn a_migration_goes_on_where_it_stopped(t: Arc<TestDb>) -> Result<()> {
+    const STEP: &str = "insert into greenlit_migration_steps (history, version, step, statement, done) values";
+    const TWO: &str = "create table two (id bigint not null auto_increment primary key)";
+    // A crash after the table was made and before that was written down; and one before it was made.
+    for made in [true, false] {
+        let scratch = t.empty().await?;
+        let (db, own) = (Db::open(scratch.url()).await?, t.at(scratch.url()));
+        assert_eq!(db.migrate(&HISTORY[..1]).await?.applied, [1]);
+        own.raw(if made { TWO } else { "do 0" }).await;
+        own.raw(&format!("{STEP} ('application', 2, 0, '{TWO}', false)")).await;
+        assert_eq!(db.migrate(HISTORY).await?.applied, [2, 3]);
+        assert_eq!(db.fetch::<(i64,)>("select id from two", args![]).await?, [(2,)]);
+        assert_eq!(own.raw_number("select count(*) from greenlit_migration_steps").await, 0);
+    }
+    // What was there before, and was not made by the migration, is no success.
+    let scratch = t.empty().await?;
+    let (db, own) = (Db::open(scratch.url()).await?, t.at(scratch.url()));
+    own.raw("create table two (other int)").await;
+    for _ in 0..2 {
+        assert!(matches!(db.migrate(HISTORY).await, Err(Error::Database(e)) if e.code.as_deref() == Some("1050")));
+    }
+    // What is done cannot become something else.
+    own.raw("drop table two").await;
+    let half = Migration { sql: "create table two (id {id}); insert into nowhere (id) values (1)", ..HISTORY[1] };
+    assert!(matches!(db.migrate(&[HISTORY[0], half]).await, Err(Error::Database(_))));
+    let other = Migration { sql: "create table three (id {id})", ..HISTORY[1] };
+    let refused = db.migrate(&[HISTORY[0], other]).await;
+    assert!(matches!(&refused, Err(Error::Migration(e)) if e.contains("half-way")), "{refused:?}");
+    assert_eq!(db.migrate(HISTORY).await?.applied, [2, 3]);
     Ok(())
 }
 

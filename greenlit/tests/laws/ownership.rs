@@ -105,7 +105,18 @@ async fn law_05_a_read_session_cannot_write(t: Arc<TestDb>) -> Result<()> {
 
 async fn law_06_a_session_cannot_change_its_connection(t: Arc<TestDb>) -> Result<()> {
     let db = t.open(1).await;
-    let forbidden = ["commit", " Rollback", "/* a */ begin", "-- b\nset lock_timeout = 1", "pragma query_only = 0"];
+    let forbidden = [
+        "commit",
+        " Rollback",
+        "/* a */ begin",
+        "-- b\nset lock_timeout = 1",
+        "pragma query_only = 0",
+        "/*! commit */",
+        "/*M! commit */",
+        "# c\ncommit",
+        "if 1 = 1 then commit; end if",
+        "unlock tables",
+    ];
     for sql in forbidden {
         let refused = db.tx(Opts::default(), async |tx| tx.exec(sql, args![]).await).await;
         assert!(matches!(refused, Err(Error::Refused(_))), "{sql}: {refused:?}");

@@ -4,10 +4,7 @@ use std::{
     future::Future,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering::SeqCst},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -71,6 +68,7 @@ macro_rules! tests_on {
         }
     )* };
 }
+pub(crate) use crate::tools::{Count, Log, Random};
 pub(crate) use {laws, laws_on, tests_on};
 
 /// A database with the schema of the laws.
@@ -147,6 +145,11 @@ impl TestDb {
 
     pub(crate) fn schema(&self) -> &'static [Migration] {
         if self.is_mariadb() { MARIADB_SCHEMA } else { SCHEMA }
+    }
+
+    /// The same for another database of this kind.
+    pub(crate) fn at(&self, url: &str) -> TestDb {
+        TestDb { test: self.test.clone(), url: url.to_owned(), dialect: self.dialect, _scratch: None }
     }
 
     /// Another database of this kind, which is empty.
@@ -385,55 +388,4 @@ pub(crate) async fn next_borrower(db: &Db) -> (i64, i64) {
         Ok::<_, Error>((items, jobs))
     });
     timeout(Duration::from_secs(2), look).await.expect("the next borrower waits").expect("a clean connection")
-}
-
-/// Counts what happens.
-#[derive(Clone, Default)]
-pub(crate) struct Count(Arc<AtomicU32>);
-
-impl Count {
-    /// Adds one and tells how many there were before.
-    pub(crate) fn up(&self) -> u32 {
-        self.0.fetch_add(1, SeqCst)
-    }
-
-    pub(crate) fn get(&self) -> u32 {
-        self.0.load(SeqCst)
-    }
-}
-
-/// Keeps what happens, in order.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    pub(crate) fn add(&self, what: &str) {
-        self.0.lock().unwrap().push(what.to_owned());
-    }
-
-    pub(crate) fn get(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-/// Random numbers that can be had again: the seed is printed, and taken from `GREENLIT_SEED` if that is set.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new() -> Random {
-        use std::hash::{BuildHasher, RandomState};
-        let given = std::env::var("GREENLIT_SEED").ok().map(|seed| seed.parse().expect("GREENLIT_SEED is a number"));
-        let seed = given.unwrap_or_else(|| RandomState::new().hash_one(()));
-        println!("seed: run again with GREENLIT_SEED={seed}");
-        Random(seed)
-    }
-
-    /// The next number below `end` (splitmix64).
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
 }

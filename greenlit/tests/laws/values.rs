@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use greenlit::{Class, Error, FromRow, Json, Opts, Reader, Result, Tx, Value, args, list};
 
-use crate::support::{TestDb, item, items, laws, next_borrower};
+use crate::support::{TestDb, item, items, laws, laws_on, next_borrower};
 
 laws! {
     values_travel_unchanged,
+    keys_are_compared_byte_by_byte,
     what_does_not_fit_is_an_error,
     a_zero_byte_in_text_is_told_or_kept,
     lists_of_any_length,
     violated_constraints_have_the_same_names,
 }
+
+laws_on! { [mariadb]: i09_a_database_that_cannot_hold_every_text_is_refused }
 
 #[derive(Clone, Copy, Debug, PartialEq, greenlit::Value)]
 struct ThingId(i64);
@@ -63,6 +66,7 @@ async fn values_travel_unchanged(t: Arc<TestDb>) -> Result<()> {
         ("Grüße, 世界 '\"?$1", i64::MIN, -1.5, true, vec![0, 255, 39], vec![1, -2], Some(i64::MAX), Some("a")),
         ("\u{10ffff}\r\n\t\\", i64::MAX, f64::MAX, false, vec![7; 100_000], vec![i32::MIN], Some(0), Some("")),
         ("tiny", -1, f64::MIN_POSITIVE, true, vec![1], vec![], Some(-1), Some("null")),
+        ("👩‍👩‍👧‍👦 𠮷野家 ", 1, 0.1, true, vec![240, 159], vec![], None, Some("👍🏽")),
         ("whole", 1, 3.0, true, vec![1], vec![], Some(1), None),
         ("infinite", 1, f64::INFINITY, true, vec![1], vec![], Some(1), None),
     ];
@@ -90,6 +94,64 @@ async fn values_travel_unchanged(t: Arc<TestDb>) -> Result<()> {
     // Question marks in quotes and comments are no arguments.
     let quoted = format!("select '?' /* ? */, cast(? as {}) -- ?", t.bigint());
     assert_eq!(db.fetch::<(String, i64)>(&quoted, args![5_i64]).await?, [("?".to_owned(), 5)]);
+    Ok(())
+}
+
+async fn keys_are_compared_byte_by_byte(t: Arc<TestDb>) -> Result<()> {
+    let db = t.open(1).await;
+    let names = [
+        "bob",
+        "bob ",
+        "Bob",
+        " bob",
+        "resume",
+        "résumé",
+        "re\u{301}sume\u{301}",
+        "ss",
+        "ß",
+        "ｂｏｂ",
+        "",
+        " ",
+        "👍",
+        "👍🏽",
+    ];
+    db.tx(Opts::default(), async |tx| {
+        for name in names {
+            tx.insert("insert into note (body) values (?)", args![name]).await?;
+        }
+        Ok::<_, Error>(())
+    })
+    .await?;
+    for name in names {
+        let found: Vec<(String,)> = db.fetch("select body from note where body = ?", args![name]).await?;
+        assert_eq!(found, [(name.to_owned(),)]);
+    }
+    let sorted: Vec<(String,)> = db.fetch("select body from note order by body", args![]).await?;
+    assert!(sorted.is_sorted(), "{sorted:?}");
+    assert_eq!(sorted.len(), names.len());
+    Ok(())
+}
+
+async fn i09_a_database_that_cannot_hold_every_text_is_refused(t: Arc<TestDb>) -> Result<()> {
+    let refused = async |mends: &str| {
+        let opened = greenlit::Db::open(t.url()).await;
+        assert!(matches!(&opened, Err(Error::Config(e)) if e.contains(mends)), "{:?}", opened.err());
+    };
+    t.raw("create table old (a varchar(10) character set utf8mb3)").await;
+    refused("alter table `old` convert to character set utf8mb4").await;
+    t.raw("alter table old convert to character set utf8mb4").await;
+    t.raw("alter database character set latin1").await;
+    refused("character set utf8mb4 collate utf8mb4_nopad_bin").await;
+    t.raw("alter database character set utf8mb4 collate utf8mb4_general_ci").await;
+    let db = greenlit::Db::open(t.url()).await?;
+    // Whatever the server's own mode is, nothing is cut off.
+    let long = "x".repeat(201);
+    let cut =
+        db.tx(Opts::default(), async |tx| tx.insert("insert into note (body) values (?)", args![&long]).await).await;
+    assert!(matches!(cut, Err(Error::Database(_))), "{cut:?}");
+    let nameless = t.url().replace(t.url().rsplit('/').next().unwrap(), "");
+    let opened = greenlit::Db::open(&nameless).await;
+    assert!(matches!(&opened, Err(Error::Config(e)) if e.contains("no database")), "{:?}", opened.err());
     Ok(())
 }
 
