@@ -219,8 +219,10 @@ fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(v4: Ipv4Addr) -> bool {
     let [a, b, c, _] = v4.octets();
     let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation();
-    let reserved = a == 0 || a >= 224 || (a == 100 && (64..128).contains(&b)) || (a == 192 && b == 0 && c == 0);
-    !special && !reserved && !(a == 198 && (18..20).contains(&b)) && !(a == 192 && b == 88 && c == 99)
+    let shared = (a == 100 && (64..128).contains(&b)) || (a == 198 && (18..20).contains(&b));
+    let assigned = a == 192 && ((b == 0 && c == 0) || (b == 88 && c == 99));
+    let unused = a == 0 || a >= 224;
+    !(special || shared || assigned || unused)
 }
 
 /// Of the block for global unicast, without what stands for other addresses.

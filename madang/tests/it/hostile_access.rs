@@ -123,11 +123,11 @@ on_each_database! {
     async fn z07_cursors_of_others_are_none(app: TestApp) {
         let crowd = app.crowd(3).await;
         for client in &crowd[..2] {
-            for n in 1..=2 {
+            for other in &crowd[1..] {
                 let feed = client.create_feed("feed", &[]).await["id"].as_i64().unwrap();
                 client.comment(feed, "one").await;
                 client.comment(feed, "two").await;
-                client.bare(Method::PUT, &format!("/api/follow/{}", crowd[n].id)).await;
+                client.bare(Method::PUT, &format!("/api/follow/{}", other.id)).await;
             }
         }
         for client in &crowd[1..] {

@@ -282,7 +282,7 @@ mod tests {
         let path = store.path(&name);
         assert!(path.ends_with(format!("00/{name}")));
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o644);
-        assert_eq!(names(&store).await, [name.clone()]);
+        assert_eq!(names(&store).await, std::slice::from_ref(&name));
 
         let absent = store.get(&name.thumbnail()).await.unwrap_err();
         assert_eq!(absent.kind(), ErrorKind::NotFound);
