@@ -31,7 +31,7 @@ const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the answer to a COMMIT is waited for before its connection counts as lost.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
-/// How often a statement is told to stop: a request that comes before the statement does nothing.
+/// How often a statement is told to stop, should a request not get through.
 const CANCEL_REQUESTS: usize = 5;
 /// How long after a request the statement is watched for its end.
 const CANCEL_PAUSE: Duration = Duration::from_millis(400);
@@ -197,10 +197,11 @@ async fn stop(shelf: Arc<Shelf>, id: u32, mut running: Running) {
     }
 }
 
+/// Kills the whole connection: that holds even if it comes before the statement, or while the statement falls asleep.
 async fn kill(opts: &Opts, id: u32) -> Result<(), mysql_async::Error> {
     #[allow(clippy::disallowed_methods)] // a connection that lives for one statement
     let mut connection = mysql_async::Conn::new(opts.clone()).await?;
-    connection.query_drop(format!("KILL QUERY {id}")).await?;
+    connection.query_drop(format!("KILL {id}")).await?;
     connection.disconnect().await
 }
 
