@@ -14,15 +14,16 @@ macro_rules! image_columns {
 pub(crate) use image_columns;
 
 crate::statements! {
+    // Unless the owner has so many that nobody claimed. The table of one row is there for the databases that want one.
     INSERT = "insert into images (image_key, extension, owner_id, position, width, height, expire_dt) \
-              values (?, ?, ?, ?, ?, ?, ?)";
+              select ?, ?, ?, ?, ?, ?, ? from (select 1 as one) row_of_one \
+              where (select count(*) from images where owner_id = ? and expire_dt > ?) < ?";
     CLAIM = "update images set feed_id = ?, position = position + ?, expire_dt = null \
              where image_key in (?*) and owner_id = ? and feed_id is null and expire_dt > ?";
     OF_FEEDS = "select feed_id, image_key, extension, position, width, height, thumb_width from images \
                 where feed_id in (?*) order by feed_id, position";
     DELETE = "delete from images where image_key in (?*)";
     DELETE_STAGED = "delete from images where image_key = ? and feed_id is null";
-    STAGED = "select id from images where owner_id = ? and expire_dt > ? limit ?";
     CLAIMED = "select feed_id, image_key, extension, position, width, height, thumb_width from images \
                where image_key = ? and feed_id is not null";
     SET_THUMBNAIL = "update images set thumb_width = ?, thumb_height = ? where image_key = ?";
@@ -87,9 +88,18 @@ pub(crate) async fn of_feeds(r: &mut impl Reader, feeds: &[i64]) -> Result<Vec<I
     r.fetch_in(OF_FEEDS, feeds).await
 }
 
-pub(super) async fn insert(tx: &mut Tx, image: &Image, owner: UserId, expires: Timestamp) -> Result<()> {
-    let args = args![&image.image_key, &image.extension, owner, image.position, image.width, image.height, expires];
-    tx.exec(INSERT, args).await.map(drop)
+/// Stages an image, unless its owner has `most` staged that nobody claimed. Tells whether it was.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    image: &Image,
+    owner: UserId,
+    now: Timestamp,
+    expires: Timestamp,
+    most: i64,
+) -> Result<bool> {
+    let Image { image_key, extension, position, width, height, .. } = image;
+    let args = args![image_key, extension, owner, *position, *width, *height, expires, owner, now, most];
+    tx.exec(INSERT, args).await.map(|rows| rows > 0)
 }
 
 /// Makes images the feed's, behind its first `first`. Returns how many of them were staged by this owner, had not expired,
@@ -103,11 +113,6 @@ pub(super) async fn claim(
     now: Timestamp,
 ) -> Result<u64> {
     tx.exec(CLAIM, args![feed, first, list(keys), owner, now]).await
-}
-
-/// How many images this owner has staged and not claimed; `limit` stands for more, too.
-pub(super) async fn staged(r: &mut impl Reader, owner: UserId, now: Timestamp, limit: i64) -> Result<usize> {
-    r.fetch::<(i64,)>(STAGED, args![owner, now, limit]).await.map(|rows| rows.len())
 }
 
 /// Staged images whose time is over, the oldest first.

@@ -41,7 +41,6 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
     // Whole requests take turns: if their pictures did, all of them would become late together.
     let _turn = app.media.turns.take().await?;
     app.media.store.check_room().await.map_err(unavailable)?;
-    check_quota(app, owner).await?;
     let mut pictures: Vec<(Image, Name, Spool)> = Vec::new();
     for upload in uploads {
         let bytes = upload.into_bytes().await.map_err(unavailable)?;
@@ -53,14 +52,17 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
         pictures.push((image, name, encoded));
         progress.mark();
     }
-    let expires = app.clock.now().after(STAGED_FOR);
+    let now = app.clock.now();
     let images: Vec<&Image> = pictures.iter().map(|(image, ..)| image).collect();
     app.db
         .tx(Opts::default(), async |tx| {
             for image in &images {
-                queries::insert(tx, image, owner, expires).await?;
+                let expires = now.after(STAGED_FOR);
+                if !queries::insert(tx, image, owner, now, expires, STAGED_PER_USER).await? {
+                    return Err(Error::from(Code::TooManyUploads).retry_after(60));
+                }
             }
-            Ok::<(), greenlit::Error>(())
+            Ok(())
         })
         .await?;
     let mut staged = Vec::new();
@@ -82,14 +84,6 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
             Err(e)
         }
     }
-}
-
-async fn check_quota(app: &App, owner: UserId) -> Result<()> {
-    let staged = queries::staged(&mut app.db.single(), owner, app.clock.now(), STAGED_PER_USER).await?;
-    if i64::try_from(staged).is_ok_and(|staged| staged >= STAGED_PER_USER) {
-        return Err(Error::from(Code::TooManyUploads).retry_after(60));
-    }
-    Ok(())
 }
 
 async fn put(app: &App, name: &Name, encoded: Spool) -> Result<()> {

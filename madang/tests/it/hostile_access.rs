@@ -40,10 +40,11 @@ impl Cast {
 }
 
 /// A route with the bodies it takes, and what it answers to: anonymous, another, a suspended one, the owner, an
-/// administrator. `F` and `C` in a path are the ids of the owner's feed and comment, `U` his own.
+/// administrator. `F` and `C` in a path are the ids of the owner's feed and comment, `U` his own, and
+/// `S` that of the suspended one.
 type Row = (&'static str, &'static str, Option<&'static str>, [u16; 5]);
 
-const MATRIX: [Row; 28] = [
+const MATRIX: [Row; 30] = [
     ("POST", "/api/feed/create", Some("form"), [401, 200, 401, 200, 200]),
     ("GET", "/api/feed/read/F", None, [200, 200, 200, 200, 200]),
     ("GET", "/api/feed/list", None, [200, 200, 200, 200, 200]),
@@ -71,6 +72,8 @@ const MATRIX: [Row; 28] = [
     ("GET", "/api/mypage/comments", None, [401, 200, 401, 200, 200]),
     ("GET", "/api/mypage/U/followers", None, [200, 200, 200, 200, 200]),
     ("GET", "/api/mypage/U/followings", None, [200, 200, 200, 200, 200]),
+    ("PUT", "/api/user/S/suspension", None, [401, 403, 401, 403, 200]),
+    ("DELETE", "/api/user/S/suspension", None, [401, 403, 401, 403, 200]),
     ("GET", "/images/x.png", None, [404, 404, 404, 404, 404]),
 ];
 
@@ -100,6 +103,7 @@ on_each_database! {
                 let fill = |text: &str| {
                     text.replace("/F", &format!("/{feed}")).replace("=F", &format!("={feed}")).replace(":F", &format!(":{feed}"))
                         .replace("/C", &format!("/{comment}")).replace("=C", &format!("={comment}"))
+                        .replace("/S/", &format!("/{}/", cast.suspended.id))
                         .replace("/U", &format!("/{}", cast.owner.id)).replace("=U", &format!("={}", cast.owner.id))
                 };
                 let before = (app.rows().await, cast.owner.get(&format!("/api/feed/read/{feed}")).await.json(),
@@ -317,7 +321,7 @@ fn z01_every_route_is_in_the_matrix() {
             .unwrap()
             .split('/')
             .map(|part| {
-                if ["F", "C", "U", "x.png"].contains(&part) || part.starts_with('{') {
+                if ["F", "C", "U", "S", "x.png"].contains(&part) || part.starts_with('{') {
                     "*".to_owned()
                 } else {
                     part.to_owned()

@@ -21,7 +21,7 @@ crate::statements! {
                   where f.follower_id = ? and f.id > ? order by f.id limit ?";
     FOLLOWERS = "select f.id as position, u.id, u.nickname, f.create_dt from follows f join users u on u.id = f.follower_id \
                  where f.following_id = ? and f.id > ? order by f.id limit ?";
-    IMAGES = "select id, feed_id, image_key, extension, position, width, height from images \
+    IMAGES = "select id, feed_id, image_key, extension, position, width, height, thumb_width from images \
               where owner_id = ? and feed_id is not null and id > ? order by id limit ?";
 }
 

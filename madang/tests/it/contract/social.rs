@@ -50,7 +50,7 @@ on_each_database! {
         let bare = client.get("/api/comment/feed/1").await;
         assert_eq!((members(&bare), bare.text()), (comment.to_owned(), format!("[{}]", commented.text())));
         let own = client.get("/api/mypage/feeds").await;
-        assert_eq!(members(&own), format!("feeds {feed} url width height {pagination}"));
+        assert_eq!(members(&own), format!("feeds {feed} url thumb_url width height {pagination}"));
         assert_eq!(members(&client.get("/api/mypage/comments").await), format!("comments {comment} {pagination}"));
         let toggle = async |client: &Client, path: &str| client.bare(Method::PATCH, path).await.text();
         let toggled = r#"{"message":"Like toggled successfully"}"#;
@@ -67,7 +67,7 @@ on_each_database! {
         assert_eq!(members(&client.get("/api/mypage/1/followers").await), list("followers"));
         assert_eq!(members(&client.get("/api/mypage/2/followings").await), list("followings"));
         let timeline = other.get("/api/feed/timeline").await;
-        assert_eq!(members(&timeline), format!("feeds {feed} url width height pagination next_cursor"));
+        assert_eq!(members(&timeline), format!("feeds {feed} url thumb_url width height pagination next_cursor"));
         let user = "id nickname create_dt feed_count follower_count following_count followed";
         assert_eq!(members(&client.get("/api/user/2").await), user);
         assert_eq!(client.delete("/api/comment/delete/1").await.text(), r#"{"message":"Comment Deleted"}"#);
