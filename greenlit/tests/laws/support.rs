@@ -274,7 +274,7 @@ impl TestDb {
             "",
             "select string_agg(pid::text, ',') from pg_stat_activity \
              where datname = current_database() and pid <> pg_backend_pid()",
-            "select group_concat(id) from information_schema.processlist where db = database() and id <> connection_id()",
+            "select coalesce(group_concat(id), '') from information_schema.processlist where db = database() and id <> connection_id()",
         );
         let ids = self.raw_value(ids).await.unwrap_or_default();
         ids.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().unwrap()).collect()
