@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     config::{Config, Flags},
     import_old::{Options, Origin, Summary, import},
+    store_url::{S3Url, StoreUrl},
 };
 
 /// The arguments of `madang import-old`, beside those that name the new board.
@@ -21,16 +22,22 @@ pub struct ImportOld {
     #[arg(long, env = "MADANG_IMPORT_FROM", value_name = "URL", hide_env_values = true)]
     pub from: String,
 
-    /// A folder with the objects of the old board's bucket; without it images are fetched from their addresses
+    /// Read images from a folder with the objects of the old board's bucket [default: they are fetched from their
+    /// addresses]
     #[arg(long, value_name = "FOLDER")]
     pub images: Option<PathBuf>,
 
+    /// Read images from the old board's bucket, s3://BUCKET/PREFIX?endpoint=URL&region=NAME; the credentials are in
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    #[arg(long, value_name = "URL", conflicts_with = "images")]
+    pub s3: Option<String>,
+
     /// Fetch images from this host alone; may be given more than once
-    #[arg(long, value_name = "HOST", conflicts_with = "images")]
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["images", "s3"])]
     pub image_host: Vec<String>,
 
     /// Fetch images also from private networks and from this machine
-    #[arg(long, conflicts_with = "images")]
+    #[arg(long, conflicts_with_all = ["images", "s3"])]
     pub allow_private: bool,
 }
 
@@ -39,16 +46,29 @@ pub struct ImportOld {
 /// # Errors
 /// A sentence for the operator.
 pub async fn run(flags: &Flags, args: &ImportOld) -> Result<ExitCode, String> {
+    let bucket = args.s3.as_deref().map(bucket).transpose()?;
     let config = Config::new(flags, flags.server.listen()).map_err(|e| e.to_string())?;
     let app = App::open(&config, Clock::default()).await.map_err(|e| e.to_string())?;
     let report = config.data.path().join("import-report.jsonl");
-    let images =
-        Origin { folder: args.images.clone(), hosts: args.image_host.clone(), allow_private: args.allow_private };
+    let images = Origin {
+        folder: args.images.clone(),
+        bucket,
+        hosts: args.image_host.clone(),
+        allow_private: args.allow_private,
+    };
     let options = Options { from: args.from.clone(), images, report: report.clone(), bar: bar() };
     let summary = import(&app, options).await.map_err(|e| e.0)?;
     show(&summary);
     say(&format!("\nThe report is {}", report.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+fn bucket(url: &str) -> Result<S3Url, String> {
+    match StoreUrl::parse(url) {
+        Ok(StoreUrl::S3(bucket)) => Ok(bucket),
+        Ok(StoreUrl::Folder(_)) => Err("--s3 must be like s3://bucket/prefix; a folder is named by --images".to_owned()),
+        Err(e) => Err(format!("--s3 {e}")),
+    }
 }
 
 /// A bar that is seen on a terminal only.

@@ -1,4 +1,4 @@
-//! Where the old board's images come from: their addresses, or a folder that is a copy of the bucket.
+//! Where the old board's images come from: their addresses, its bucket, or a folder that is a copy of the bucket.
 //!
 //! The addresses stand in a database that others wrote to, so they are not trusted: nothing is fetched from machines that only
 //! this one can reach, redirects are not followed, and each image has a deadline and a size.
@@ -16,13 +16,15 @@ use reqwest::{
 };
 use tokio::io::AsyncReadExt;
 
+use super::bucket::Bucket;
 use crate::{
     app::App,
     media::spool::{Spool, SpoolError},
+    store_url::S3Url,
 };
 
 /// How long one image may take, from the name's resolution to the last byte.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(10);
 /// How often an image is asked for whose server does not answer.
 const ATTEMPTS: u32 = 3;
@@ -49,8 +51,10 @@ pub(super) enum Missing {
 /// Where images come from, as the operator says.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// A folder with the old bucket's objects; else they are fetched.
+    /// A folder with the old bucket's objects.
     pub folder: Option<PathBuf>,
+    /// The old bucket. Without both they are fetched.
+    pub bucket: Option<S3Url>,
     /// The hosts that they are fetched from; all if none is named.
     pub hosts: Vec<String>,
     /// Whether addresses are fetched from that the Internet does not know.
@@ -59,13 +63,19 @@ pub struct Origin {
 
 pub(super) struct Images {
     origin: Origin,
+    bucket: Option<Bucket>,
     client: Option<Client>,
     unreachable: u32,
 }
 
 impl Images {
-    pub(super) fn new(origin: Origin) -> Images {
-        Images { origin, client: None, unreachable: 0 }
+    /// Nothing is asked for yet.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub(super) fn new(origin: Origin) -> Result<Images, String> {
+        let bucket = origin.bucket.as_ref().map(Bucket::open).transpose()?;
+        Ok(Images { origin, bucket, client: None, unreachable: 0 })
     }
 
     /// Brings an image, unchecked.
@@ -73,6 +83,9 @@ impl Images {
         let url = Url::parse(url).map_err(|e| Missing::Forbidden(format!("no address: {e}")))?;
         if let Some(folder) = &self.origin.folder {
             return read(folder, &url, app.media.upload()).await;
+        }
+        if let Some(bucket) = &self.bucket {
+            return bucket.fetch(&url, app.media.upload()).await;
         }
         self.permit(&url)?;
         let client = self.client()?;
@@ -99,7 +112,7 @@ impl Images {
         }
         Missing::GivenUp(format!(
             "{GIVE_UP_AFTER} images in a row could not be fetched, the last because {why}; mend that and run the same \
-             command again, or name a copy of the bucket by --images"
+             command again, or name the bucket by --s3 or a copy of it by --images"
         ))
     }
 
@@ -180,7 +193,7 @@ async fn read(folder: &Path, url: &Url, mut upload: Spool) -> Result<Spool, Miss
     Err(Missing::Absent("not in the folder".to_owned()))
 }
 
-async fn write(upload: &mut Spool, piece: &[u8]) -> Result<(), Missing> {
+pub(super) async fn write(upload: &mut Spool, piece: &[u8]) -> Result<(), Missing> {
     upload.write(piece).await.map_err(|e| match e {
         SpoolError::TooLarge => Missing::Absent("larger than 10 MB".to_owned()),
         SpoolError::Io(e) => Missing::GivenUp(format!("images cannot be held in the data folder: {e}")),
@@ -276,7 +289,7 @@ mod tests {
 
     #[tokio::test]
     async fn u17_what_leads_inside_is_refused_before_anything_is_sent() {
-        let images = Images::new(Origin::default());
+        let images = Images::new(Origin::default()).unwrap();
         for url in [
             "http://127.0.0.1/a",
             "http://2130706433/a",
@@ -292,7 +305,7 @@ mod tests {
             assert!(matches!(refused, Err(Missing::Forbidden(_))), "{url}");
         }
         assert!(PublicOnly.resolve("localhost".parse().unwrap()).await.is_err());
-        let named = Images::new(Origin { hosts: vec!["cdn.example".to_owned()], ..Origin::default() });
+        let named = Images::new(Origin { hosts: vec!["cdn.example".to_owned()], ..Origin::default() }).unwrap();
         assert!(named.permit(&Url::parse("https://CDN.example/a").unwrap()).is_ok());
         assert!(named.permit(&Url::parse("https://cdn.example.evil.example/a").unwrap()).is_err());
     }

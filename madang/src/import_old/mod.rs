@@ -3,6 +3,7 @@
 //! Nothing is dropped silently: what cannot be taken over as it was stands in the report. An import that was interrupted goes
 //! on where it was.
 
+mod bucket;
 mod feeds;
 mod images;
 mod names;
@@ -94,6 +95,7 @@ pub async fn import(app: &App, options: Options) -> Result<Summary, Failure> {
         counts.push((table, old.fetch_one::<(i64,)>(&schema.count(table), vec![]).await?.0));
     }
     if !progress::has_ended(&app.db).await? {
+        let images = Images::new(options.images).map_err(Failure)?;
         begin(app, &old, &schema, name).await?;
         options.bar.set_length(counts.iter().map(|(_, count)| u64::try_from(*count).unwrap_or_default()).sum());
         let done = queries::count_all(&mut app.db.single()).await?;
@@ -101,7 +103,7 @@ pub async fn import(app: &App, options: Options) -> Result<Summary, Failure> {
         let mut import = Import {
             app,
             report: Report::open(&options.report)?,
-            images: Images::new(options.images),
+            images,
             unusable: app.passwords.hash(secret::random_name()).await?,
             now: app.clock.now(),
             bar: options.bar,

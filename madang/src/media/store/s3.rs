@@ -20,6 +20,9 @@ use super::{Name, Object, Pieces};
 use crate::store_url::S3Url;
 use call::{CONNECT, GAP, IDLE, LONG, SHORT, call, failure, is_absent, too_late};
 
+/// The most bytes that S3 lets a key have.
+const KEY: usize = 1_024;
+
 /// A bucket. Clones are the same store.
 #[derive(Debug, Clone)]
 pub struct S3Store {
@@ -103,9 +106,22 @@ impl S3Store {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn open_object(&self, name: &Name, part: Option<Range<u64>>) -> io::Result<Object> {
-        let path = self.path(name);
+        self.open_path(&self.path(name), part).await
+    }
+
+    /// The same for any key, of a bucket that others filled. Of what is not below the prefix nothing is told.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), or [`io::ErrorKind::InvalidInput`] for what is no key.
+    pub async fn open_key(&self, key: &str) -> io::Result<Object> {
+        // Not `Path::from`, which would encode it. An empty key would ask for the bucket.
+        let path = Path::parse(self.url.path_of(key)).ok().filter(|path| !key.is_empty() && path.as_ref().len() <= KEY);
+        self.open_path(&path.ok_or(io::ErrorKind::InvalidInput)?, None).await
+    }
+
+    async fn open_path(&self, path: &Path, part: Option<Range<u64>>) -> io::Result<Object> {
         let options = GetOptions { range: part.map(GetRange::Bounded), ..GetOptions::default() };
-        let object = call(SHORT, || self.client.get_opts(&path, options.clone())).await?;
+        let object = call(SHORT, || self.client.get_opts(path, options.clone())).await?;
         Ok(Object { length: object.meta.size, pieces: paced(object.into_stream()) })
     }
 
