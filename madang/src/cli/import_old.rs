@@ -66,7 +66,9 @@ pub async fn run(flags: &Flags, args: &ImportOld) -> Result<ExitCode, String> {
 fn bucket(url: &str) -> Result<S3Url, String> {
     match StoreUrl::parse(url) {
         Ok(StoreUrl::S3(bucket)) => Ok(bucket),
-        Ok(StoreUrl::Folder(_)) => Err("--s3 must be like s3://bucket/prefix; a folder is named by --images".to_owned()),
+        Ok(StoreUrl::Folder(_)) => {
+            Err("--s3 must be like s3://bucket/prefix; a folder is named by --images".to_owned())
+        }
         Err(e) => Err(format!("--s3 {e}")),
     }
 }

@@ -2,6 +2,7 @@
 
 mod old;
 mod resume;
+mod s3;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -252,17 +253,23 @@ on_each_database! {
         assert_eq!((first.rows, first.problems), (second.rows, second.problems));
         assert_eq!((std::fs::read_to_string(&report).unwrap(), server.requests()), (text, requests));
     }
-}
-
-/// Needs that login verifies bcrypt hashes.
-#[tokio::test]
-#[ignore = "login does not verify bcrypt hashes yet"]
-async fn an_old_password_logs_in() {
-    let app = TestApp::sqlite().await;
-    let (scratch, _server) = quirky().await;
-    let folder = tempfile::tempdir().unwrap();
-    take_over(&app, scratch.url(), &folder.path().join("report.jsonl"), local()).await.unwrap();
-    let login = json!({"email": "ANN@example.com", "password": PASSWORD});
-    let answer = app.anonymous().post("/api/auth/login", login).await.expect(200);
-    assert_eq!((&answer["nickname"], &answer["email"]), (&json!("ann"), &json!("ann@example.com")));
+    async fn an_old_password_logs_in_and_is_hashed_anew(app: TestApp) {
+        let (scratch, _server) = quirky().await;
+        let folder = tempfile::tempdir().unwrap();
+        take_over(&app, scratch.url(), &folder.path().join("report.jsonl"), local()).await.unwrap();
+        let hash = async |id: i64| {
+            app.app.db.fetch_one::<(String,)>("select password_hash from users where id = ?", greenlit::args![id]).await.unwrap().0
+        };
+        let login = async |email: &str, password: &str| {
+            app.anonymous().post("/api/auth/login", json!({"email": email, "password": password})).await
+        };
+        login("ann@example.com", "another one").await.refused(401, "invalid_credentials");
+        assert_eq!(hash(1).await, BCRYPT);
+        let answer = login("ANN@example.com", PASSWORD).await.expect(200);
+        assert_eq!((&answer["nickname"], &answer["email"]), (&json!("ann"), &json!("ann@example.com")));
+        assert!(hash(1).await.starts_with("$argon2id$"), "{}", hash(1).await);
+        assert_eq!((hash(2).await, hash(3).await), (BCRYPT.to_owned(), BCRYPT.to_owned()), "others have not logged in");
+        login("ann@example.com", PASSWORD).await.expect(200);
+        login("ann@example.com", "another one").await.refused(401, "invalid_credentials");
+    }
 }
