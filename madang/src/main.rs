@@ -2,28 +2,56 @@
 
 use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
 
-use clap::{Args, Command, FromArgMatches, Subcommand, error::ErrorKind};
+use clap::{Arg, Args, Command, FromArgMatches, Subcommand, error::ErrorKind};
 use madang::{
     cli::{check, import_old, user},
     config::{self, Flags},
     serve,
 };
 
+/// The settings by which a board's database is found.
+const DATABASE: [&str; 3] = ["config", "data", "database_url"];
+/// The settings that say where a board keeps everything.
+const STORES: [&str; 4] = ["config", "data", "database_url", "media"];
+
 /// The commands, and what madang does when none is named: serve.
 fn command() -> Command {
-    // Flags' own description would stand in the place of the command's.
-    let command = |name: &'static str, about: &'static str| Flags::augment_args(Command::new(name)).about(about);
-    let check = command("check", "Look for kept numbers that do not agree with the rows they count");
-    let user = command("user", "Look after the accounts, while the board serves or not").subcommand_required(true);
-    let import = command("import-old", "Take over a board of the FastAPI kind, into an empty board");
-    command("madang", "A community board server in one binary.")
+    let check = check::Check::augment_args(Command::new("check"));
+    let check =
+        showing(&DATABASE, with_settings(check, "Look for kept numbers that do not agree with the rows they count"));
+    let user = user::Action::augment_subcommands(Command::new("user")).subcommand_required(true);
+    let user = showing(&DATABASE, with_settings(user, "Look after the accounts, while the board serves or not"));
+    let import = import_old::ImportOld::augment_args(Command::new("import-old"));
+    let import = showing(&STORES, with_settings(import, "Take over a board of the FastAPI kind, into an empty board"));
+    let serve = "Serve the board; what madang does when nothing else is said";
+    let config = "Show the configuration, with the source of each setting and without secrets";
+    with_settings(Command::new("madang"), "A community board server in one binary.")
         .version(env!("CARGO_PKG_VERSION"))
         .args_conflicts_with_subcommands(true)
-        .subcommand(command("serve", "Serve the board; what madang does when nothing else is said"))
-        .subcommand(command("config", "Show the configuration, with the source of each setting and without secrets"))
-        .subcommand(check::Check::augment_args(check))
-        .subcommand(user::Action::augment_subcommands(user))
-        .subcommand(import_old::ImportOld::augment_args(import))
+        .subcommand(with_settings(Command::new("serve"), serve))
+        .subcommand(with_settings(Command::new("config"), config))
+        .subcommand(check)
+        .subcommand(user.mut_args(|setting| setting.global(true)))
+        .subcommand(import)
+}
+
+/// The command with all settings: a file of settings may have any.
+fn with_settings(command: Command, about: &'static str) -> Command {
+    // Last, since the description of the arguments would stand in the place of the command's.
+    Flags::augment_args(command).about(about)
+}
+
+/// Of the settings, its help shows only these.
+fn showing(settings: &[&str], command: Command) -> Command {
+    let all = Flags::augment_args(Command::new(""));
+    let is_other = |arg: &Arg| {
+        let id = arg.get_id();
+        all.get_arguments().any(|setting| setting.get_id() == id) && !settings.contains(&id.as_str())
+    };
+    command.mut_args(|arg| {
+        let hidden = is_other(&arg);
+        arg.hide(hidden)
+    })
 }
 
 fn main() -> ExitCode {

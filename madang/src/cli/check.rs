@@ -1,12 +1,12 @@
 //! `madang check`: does what is kept agree with what is there?
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
 use greenlit::Db;
 use serde_json::json;
 
-use super::say;
+use super::{find_database, say};
 use crate::{
     check::{Finding, check},
     config::Flags,
@@ -31,10 +31,7 @@ pub struct Check {
 /// A sentence for the operator.
 pub async fn run(flags: &Flags, args: &Check) -> Result<ExitCode, String> {
     let url = flags.database.url(&flags.server.data());
-    // Opening would make it.
-    if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !Path::new(path).exists()) {
-        return Err(format!("there is no database at {path}: name the board's by --data or --database-url"));
-    }
+    find_database(&url)?;
     let failed = |e: greenlit::Error| format!("the database does not serve: {e}");
     let db = Db::open(&url).await.map_err(failed)?;
     let show = |finding: &Finding| match args.json {
@@ -47,12 +44,12 @@ pub async fn run(flags: &Flags, args: &Check) -> Result<ExitCode, String> {
         true => say(&json!({"found": found, "repaired": args.repair && found > 0, "ok": well}).to_string()),
         false if found == 0 => say("All is well."),
         false if args.repair => say(&format!("{found} found and repaired.")),
-        false => say(&format!("{found} found. madang check --repair makes them right.")),
+        false => say(&format!("{found} found. The same command with --repair makes right what is wrong.")),
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn sentence(finding: &Finding) -> String {
-    let of = finding.id.map(|id| format!(" of {id}")).unwrap_or_default();
+    let of = finding.id.map(|id| format!(" of id {id}")).unwrap_or_default();
     format!("{}{of} is {} and should be {}", finding.what, finding.kept, finding.counted)
 }

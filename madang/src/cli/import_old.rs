@@ -18,7 +18,7 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[group(skip)] // it would bear the name of the command's own
 pub struct ImportOld {
-    /// The old board's database; only read
+    /// The old board's database, like postgresql://USER@HOST/DATABASE; it is only read
     #[arg(long, env = "MADANG_IMPORT_FROM", value_name = "URL", hide_env_values = true)]
     pub from: String,
 
@@ -66,10 +66,8 @@ pub async fn run(flags: &Flags, args: &ImportOld) -> Result<ExitCode, String> {
 fn bucket(url: &str) -> Result<S3Url, String> {
     match StoreUrl::parse(url) {
         Ok(StoreUrl::S3(bucket)) => Ok(bucket),
-        Ok(StoreUrl::Folder(_)) => {
-            Err("--s3 must be like s3://bucket/prefix; a folder is named by --images".to_owned())
-        }
-        Err(e) => Err(format!("--s3 {e}")),
+        Err(e) if url.starts_with("s3:") => Err(format!("--s3 {e}")),
+        _ => Err("--s3 must be like s3://bucket/prefix; a folder is named by --images".to_owned()),
     }
 }
 

@@ -4,10 +4,24 @@ pub mod check;
 pub mod import_old;
 pub mod user;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 /// Says something to the operator on standard output, where nobody may be listening.
 fn say(text: &str) {
     let mut out = io::stdout();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Refuses a database file that is not there: opening would make it, and a misspelt folder would get a board of its own.
+fn find_database(url: &str) -> Result<(), String> {
+    let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    match path.filter(|path| !Path::new(path).exists()) {
+        Some(path) => Err(format!(
+            "there is no board at {path}: name its folder by --data or its database by --database-url, or start it once"
+        )),
+        None => Ok(()),
+    }
 }

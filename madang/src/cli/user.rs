@@ -3,16 +3,14 @@
 //! It needs the database alone and takes no lock on the data folder. Another process that serves sees every change at its next
 //! statement.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use clap::Subcommand;
 use greenlit::{Db, Opts, Tx};
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
+use super::find_database;
 use crate::{
     account::{Email, Nickname, Passwords, UserId, queries, service},
     clock::Clock,
@@ -45,15 +43,15 @@ pub enum Action {
     Admin {
         /// The e-mail address
         email: String,
-        /// Make him none instead
+        /// Make them none instead
         #[arg(long)]
         revoke: bool,
     },
-    /// Shut somebody out and end his log-ins
+    /// Shut somebody out and end their log-ins
     Suspend {
         /// The e-mail address
         email: String,
-        /// Let him in again instead
+        /// Let them in again instead
         #[arg(long)]
         lift: bool,
     },
@@ -98,10 +96,7 @@ pub async fn run(database_url: &str, action: Action) -> Result<(), String> {
 }
 
 async fn open(url: &str) -> Result<Db, String> {
-    // Otherwise a misspelt folder would get a database of its own.
-    if url.strip_prefix("sqlite:").is_some_and(|path| !Path::new(path.trim_start_matches("//")).exists()) {
-        return Err(format!("there is no board in {url}: start it once, or name its folder by --data"));
-    }
+    find_database(url)?;
     let failed = |e: greenlit::Error| format!("the database does not serve: {e}");
     let db = Db::open(url).await.map_err(failed)?;
     db.migrate(migration::HISTORY).await.map_err(failed)?;
@@ -112,7 +107,9 @@ async fn list(db: &Db, json: bool, out: &mut impl Write) -> Result<(), String> {
     let mut after = UserId(0);
     loop {
         let page = queries::list_after(&mut db.single(), after, PAGE).await.map_err(words)?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else {
+            return if after == UserId(0) && !json { say(out, "there are no accounts yet") } else { Ok(()) };
+        };
         after = last.id;
         for user in page {
             let line = if json {
@@ -137,7 +134,9 @@ async fn list(db: &Db, json: bool, out: &mut impl Write) -> Result<(), String> {
 async fn add(db: &Db, email: &str, nickname: &str, out: &mut impl Write) -> Result<(), String> {
     let address = address(email)?;
     let nickname: String = nickname.nfc().collect();
-    let nickname = Nickname::parse(&nickname).ok_or_else(|| format!("{nickname:?} cannot be a nickname"))?;
+    let nickname = Nickname::parse(&nickname).ok_or_else(|| {
+        format!("{nickname:?} cannot be a nickname: it has 1 to 30 visible characters, and single spaces between words")
+    })?;
     let (password, hash) = new_password().await?;
     let now = Clock::default().now();
     let insert = async |tx: &mut Tx| queries::insert(tx, &address, &nickname, &hash, now).await;

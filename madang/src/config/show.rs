@@ -80,9 +80,11 @@ fn parameter_without_secret(parameter: &str) -> String {
 
 /// One line of what is wrong with a command line or with a variable that stands in for a flag of it.
 pub fn explain(error: &clap::Error, command: &Command, arguments: &[OsString]) -> String {
-    // Its first line says what is wrong; the others repeat the usage.
+    // Its first paragraph says what is wrong, and what would be right; the others repeat the usage.
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let line: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let line = line.join(" ");
+    let line = line.trim_start_matches("error: ");
     let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
     let flag = argument.split_whitespace().next().unwrap_or_default();
     let is_flag = |given: &OsString| given.to_str().is_some_and(|given| given.split('=').next() == Some(flag));

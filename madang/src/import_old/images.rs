@@ -74,6 +74,9 @@ impl Images {
     /// # Errors
     /// A sentence for the operator.
     pub(super) fn new(origin: Origin) -> Result<Images, String> {
+        if let Some(folder) = origin.folder.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(format!("--images: {} is no folder", folder.display()));
+        }
         let bucket = origin.bucket.as_ref().map(Bucket::open).transpose()?;
         Ok(Images { origin, bucket, client: None, unreachable: 0 })
     }

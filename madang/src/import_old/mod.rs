@@ -152,7 +152,12 @@ async fn begin(app: &App, old: &Db, schema: &Schema, name: String) -> Result<(),
     let origin = progress::Origin { name, users, feeds, comments };
     progress::begin(&app.db, &origin).await.map_err(|refused| match refused {
         Refused::NotEmpty => {
-            Failure("only an empty board takes another over, and this one has users or feeds".to_owned())
+            Failure(
+                "only an empty board takes another over, and this one has users or feeds: name an empty one by --data and \
+                 --database-url. An import that ended is not run again, and one that was interrupted goes on only before \
+                 the board serves; else it is begun anew, in an empty board"
+                    .to_owned(),
+            )
         }
         Refused::Other(other) => Failure(format!("this board has begun to take over another one, {other}")),
         Refused::Database(e) => e.into(),

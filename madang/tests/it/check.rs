@@ -153,7 +153,7 @@ async fn a_board_is_checked_while_it_serves() {
         (1, 2, &"users.feed_count".into(), &false.into())
     );
     let (code, text) = run(&["--repair"]).await;
-    assert_eq!((code, text.as_str()), (0, "users.feed_count of 1 is 3 and should be 1\n1 found and repaired.\n"));
+    assert_eq!((code, text.as_str()), (0, "users.feed_count of id 1 is 3 and should be 1\n1 found and repaired.\n"));
     assert_eq!(run(&["--json"]).await.0, 0);
     board.stop().await;
 

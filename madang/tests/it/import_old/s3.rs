@@ -97,7 +97,8 @@ async fn a_bucket_that_refuses_stops_the_import_and_the_next_run_goes_on() {
     let scratch = board(&["https://cdn.example/a.png".to_owned()]).await;
     let reports = tempfile::tempdir().unwrap();
     let report = reports.path().join("report.jsonl");
-    for (fault, word) in [(Fault::Refusing(403), "403 (AccessDenied)"), (Fault::Broken, "the connection to the bucket")] {
+    for (fault, word) in [(Fault::Refusing(403), "403 (AccessDenied)"), (Fault::Broken, "the connection to the bucket")]
+    {
         bucket.set(fault);
         let said = take_over(&app, scratch.url(), &report, origin.clone()).await.unwrap_err();
         assert!(said.contains("a.png") && said.contains(word) && said.contains("run the same command"), "{said}");

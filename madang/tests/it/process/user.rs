@@ -40,7 +40,7 @@ async fn login(board: &mut Board, email: &str, password: &str) -> u16 {
 async fn s04_there_is_no_account_until_somebody_makes_one() {
     let (_folder, data) = folder();
     let (code, said) = user(&data, &["list"]).await;
-    assert!(code == 2 && said.contains("there is no board in") && !data.exists(), "{said}");
+    assert!(code == 2 && said.contains("there is no board at") && !data.exists(), "{said}");
 
     let mut board = Board::start(&data).await;
     assert_eq!(listed(&data).await, Vec::<Value>::new());
@@ -91,8 +91,9 @@ async fn a09_the_operator_acts_on_a_board_that_serves() {
         (&["add", "other", "other"], "is no e-mail address"),
         (&["add", "other@example.com", "o\u{202e}ther"], "cannot be a nickname"),
         (&["admin", "nobody@example.com"], "nobody has the address"),
-        (&["list", "--database-url", "nonsense"], "--database-url"),
-        (&[], "subcommand"),
+        (&["list", "--database-url", "nonsense"], "the database's URL begins with"),
+        (&["list", "--repair"], "'--repair'"),
+        (&[], "reset-password"),
     ] {
         let (code, said) = user(&data, arguments).await;
         assert!(
