@@ -159,5 +159,5 @@ async fn a_board_is_checked_while_it_serves() {
 
     let nowhere = madang(&["check", "--data", "/nonexistent"]).output().await.unwrap();
     assert_eq!(nowhere.status.code(), Some(2));
-    assert!(String::from_utf8(nowhere.stderr).unwrap().contains("no database"));
+    assert!(String::from_utf8(nowhere.stderr).unwrap().contains("there is no board at"));
 }
