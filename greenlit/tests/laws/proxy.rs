@@ -29,6 +29,8 @@ pub(crate) enum Wire {
     LoseCommit,
     /// Makes the next COMMIT a ROLLBACK, and its answer MariaDB's deadlock, as a cluster does; then plain.
     RefuseCommit,
+    /// Turns a bit around at the end of the server's next answer; then plain.
+    Garble,
 }
 
 /// Stands between greenlit and a server.
@@ -119,10 +121,10 @@ async fn pass_on(mut client: TcpStream, server: &str, wire: &AtomicU8, current: 
                 }
             }
             n = server.read(&mut answer) => {
-                let answer = &answer[..n?];
-                if answer.is_empty() {
-                    return Ok(());
-                }
+                let answer = &mut answer[..n?];
+                let Some(last) = answer.last_mut() else { return Ok(()) };
+                let garble = wire.compare_exchange(Wire::Garble as u8, Wire::Plain as u8, SeqCst, SeqCst).is_ok();
+                *last ^= u8::from(garble);
                 if wire.load(SeqCst) != Wire::ByteByByte as u8 {
                     client.write_all(answer).await?;
                     continue;

@@ -2,15 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use greenlit::{Db, Error, Result, args};
+use greenlit::{Db, Error, Opts, Result, args};
 use tokio::time::timeout;
 
-use crate::support::{TestDb, eventually, laws_on};
+use crate::{
+    proxy::{Proxy, Wire},
+    support::{TestDb, eventually, item, laws_on},
+};
 
 laws_on! { [postgres mariadb]:
     tls_is_what_the_url_asks_for,
     tls_is_refused_to_strangers,
     statements_are_stopped_over_tls,
+    law_26_a_commit_whose_answer_cannot_be_read_is_unknown,
 }
 
 /// The certificate of `ca` signed the server's, which is made for 127.0.0.1; `other` is a stranger.
@@ -90,5 +94,25 @@ async fn statements_are_stopped_over_tls(t: Arc<TestDb>) -> Result<()> {
     eventually("the server still runs it", async || t.raw_number(running).await == 0).await;
     assert_eq!((db.stats().cancelled, db.stats().discarded), (1, 1));
     assert!(is_encrypted(&t, &db).await?);
+    Ok(())
+}
+
+async fn law_26_a_commit_whose_answer_cannot_be_read_is_unknown(t: Arc<TestDb>) -> Result<()> {
+    let proxy = Arc::new(Proxy::to(t.url().split('?').next().unwrap()).await);
+    let db = Db::open(&format!("{}?{}", proxy.url, t.says("", "sslmode=require", "ssl-mode=required"))).await?;
+    for (key, id) in [(None, 1), (Some("key"), 2)] {
+        let opts = key.map_or_else(Opts::default, |key| Opts::default().once(key));
+        let wire = proxy.clone();
+        let result = db.tx(opts, async move |tx| {
+            item(tx, id).await?;
+            wire.set(Wire::Garble);
+            Ok::<_, Error>(())
+        });
+        let result = result.await;
+        // It was committed, but only a key can tell.
+        assert!(if key.is_some() { result.is_ok() } else { matches!(result, Err(Error::CommitUnknown)) }, "{result:?}");
+        assert_eq!(t.raw_number(&format!("select count(*) from item where id = {id}")).await, 1);
+    }
+    t.assert_nothing_open().await;
     Ok(())
 }
