@@ -21,8 +21,8 @@ pub(super) fn error(e: &mysql_async::Error, sql: &str) -> Error {
         // duplicate entry, the same for a row that a conflicting one was told of before
         1062 | 1586 => Class::Unique(violated_index(&server.message, sql).into()),
         1216 | 1217 | 1451 | 1452 => Class::ForeignKey(constraint(&server.message).map(Into::into)),
-        // deadlock, lock wait timeout, record changed since the snapshot, lock not available, statement to be prepared anew
-        1213 | 1205 | 1020 | 1615 => Class::Retry,
+        // deadlock, lock wait timeout, record changed since the snapshot, table changed since it, statement to be prepared anew
+        1213 | 1205 | 1020 | 1412 | 1615 => Class::Retry,
         // too many connections, shutting down, not in the cluster, aborted, network, killed
         1040 | 1203 | 1226 | 1053 | 1077 | 1079 | 1047 | 1152 | 1158..=1161 | 1184 | 1927 => Class::Lost,
         _ => Class::Other,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Migration, in_dialect, record};
 use crate::{
-    Dialect, Error, FromRow, Result, args,
+    DatabaseError, Dialect, Error, FromRow, Result, args,
     driver::{Access, Begin, Conn},
     sql,
 };
@@ -27,8 +27,18 @@ const DONE: &str = "update greenlit_migration_steps set done = true where histor
 const UNDONE: &str = "delete from greenlit_migration_steps where history = ? and version = ? and step = ?";
 const FORGET: &str = "delete from greenlit_migration_steps where history = ? and version = ?";
 
-/// What DDL says that was applied before: the table, column or index is there, or is not there any more.
-const APPLIED_BEFORE: [&str; 8] = ["1050", "1051", "1060", "1061", "1068", "1091", "1146", "1826"];
+/// Whether DDL says that it was applied before: the table, column or index is there, or is not there any more.
+fn applied_before(statement: &str, e: &DatabaseError) -> bool {
+    let alters = || statement.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("alter"));
+    match e.code.as_deref() {
+        Some("1050" | "1051" | "1060" | "1061" | "1068" | "1091" | "1146" | "1826") => true,
+        // A renamed column, a renamed index.
+        Some("1054" | "1176") => alters(),
+        // The name of a foreign key. Of a new table it would be another table's.
+        Some("1005") => alters() && e.message.contains("errno: 121"),
+        _ => false,
+    }
+}
 
 /// A statement of a migration that did not come to its end.
 #[derive(FromRow)]
@@ -102,7 +112,7 @@ impl Place<'_> {
             conn.run(BEGUN, args![self.history, self.version, self.at, statement]).await?;
         }
         match conn.script(statement.to_owned()).await {
-            Err(Error::Database(e)) if begun && e.code.as_deref().is_some_and(|c| APPLIED_BEFORE.contains(&c)) => {}
+            Err(Error::Database(e)) if begun && applied_before(statement, &e) => {}
             Err(Error::Database(e)) if e.code.is_some() => {
                 // Answered, so it is known that it was not applied.
                 self.note(conn, UNDONE).await?;
