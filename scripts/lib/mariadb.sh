@@ -82,14 +82,15 @@ launch_mariadb() {
   # The configuration of a careless operator: greenlit must not depend on any of it. No fsync: the data is thrown away.
   "${mariadb_as[@]}" "$mariadb_server" --no-defaults "$@" --datadir="$mariadb_home/data" --port="$mariadb_port" \
     --bind-address=127.0.0.1 --socket=socket --pid-file="$mariadb_home/pid" --skip-name-resolve \
-    --character-set-server=latin1 --sql-mode= --max-connections=300 --innodb-flush-log-at-trx-commit=0 \
+    --character-set-server=latin1 --sql-mode= --lc-messages=de_DE --max-connections=300 \
+    --innodb-flush-log-at-trx-commit=0 \
     --ssl-cert="$certificates/server.pem" --ssl-key="$certificates/server.key" \
     </dev/null >"$mariadb_home/server.log" 2>&1 &
   mariadb_pid=$!
   set +m
   for ((try = 0; try < 300; try++)); do
     # Another server may answer on the port; only our own writes this line.
-    if grep -q 'ready for connections' "$mariadb_home/server.log"; then return 0; fi
+    if grep -q '^Version: ' "$mariadb_home/server.log"; then return 0; fi
     kill -0 "$mariadb_pid" 2>/dev/null || break
     sleep 0.1
   done

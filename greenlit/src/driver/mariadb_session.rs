@@ -16,12 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so. Text is
 /// compared byte by byte, trailing spaces included. Text that does not fit is an error and never cut off; quotes are those
-/// of the standard, so that a `?` is found in the same places on every database. A connection may be idle for eight hours.
+/// of the standard, so that a `?` is found in the same places on every database. Errors are in English, since only their
+/// words name a violated constraint. A connection may be idle for eight hours.
 pub(super) const SET_UP: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin; \
     SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,\
         NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES', \
         autocommit = 1, completion_type = 0, time_zone = '+00:00', default_storage_engine = InnoDB, \
-        foreign_key_checks = 1, unique_checks = 1, sql_auto_is_null = 0, wait_timeout = 28800; \
+        foreign_key_checks = 1, unique_checks = 1, check_constraint_checks = 1, sql_auto_is_null = 0, \
+        lc_messages = 'en_US', wait_timeout = 28800; \
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY";
 
 /// Something that must be so, and what the operator is told if it is not.
