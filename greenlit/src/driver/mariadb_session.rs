@@ -110,7 +110,10 @@ pub(super) fn options(url: &str) -> Result<(Opts, Mode)> {
         // The driver takes the process's own. If it has one already, that is what the process wants.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
+    // An IPv6 address, which the driver would look up as a name.
+    let host = opts.ip_or_hostname().trim_matches(['[', ']']).to_owned();
     let builder = OptsBuilder::from_opts(opts)
+        .ip_or_hostname(host)
         .ssl_opts(ssl)
         // How many rows an UPDATE found, whether it changed them or not: as on the other databases.
         .client_found_rows(true)
@@ -136,5 +139,18 @@ pub(super) async fn has_no_tls(opts: &Opts) -> bool {
         }
         Ok(Err(e)) => matches!(e, mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)),
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_names_or_addresses() {
+        for (host, read) in [("[::1]", "::1"), ("127.0.0.1", "127.0.0.1"), ("db.example", "db.example")] {
+            let (opts, _) = options(&format!("mariadb://a:b@{host}:3307/c")).unwrap();
+            assert_eq!((opts.ip_or_hostname(), opts.tcp_port()), (read, 3307));
+        }
     }
 }
