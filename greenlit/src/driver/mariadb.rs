@@ -227,12 +227,13 @@ impl Conn {
         let (connection, result) = self.running.insert(Box::pin(job(connection))).await;
         self.running = None;
         self.in_transaction = in_transaction(&connection).unwrap_or(self.in_transaction);
-        self.connection = Some(connection);
         if result.as_ref().is_err_and(|e| e.class() == Class::Lost) {
             // The server may have been restarted: the idle connections are then dead too, and nobody knows it yet. Each
-            // would cost its borrower one of a few attempts.
+            // would cost its borrower one of a few attempts, and so would this one, of which only the server may know.
             let idle = std::mem::take(&mut *lock(&self.shelf.idle));
             idle.iter().for_each(|_| Counters::add(&self.shelf.counters.discarded));
+        } else {
+            self.connection = Some(connection);
         }
         result
     }
