@@ -81,9 +81,9 @@ impl MaybeActor {
         self.0.as_ref().map_or(UserId(0), |actor| actor.id)
     }
 
-    /// Whether he may see this user's address: it is his own, or he is an administrator.
-    pub fn sees_email_of(&self, user: UserId) -> bool {
-        self.0.as_ref().is_some_and(|actor| actor.id == user || actor.is_admin)
+    /// Whether he may see this user's address: it is his own, he is an administrator, or everybody may see everybody's.
+    pub fn sees_email_of(&self, app: &App, user: UserId) -> bool {
+        app.config.public_emails || self.0.as_ref().is_some_and(|actor| actor.id == user || actor.is_admin)
     }
 }
 

@@ -63,7 +63,7 @@ async fn create_comment(
     let (viewer, now) = (MaybeActor(Some(actor.clone())), app.clock.now());
     let create = async |tx: &mut Tx| {
         let comment = service::create(tx, &actor, &new, now).await?;
-        Ok(CommentView::new(&viewer, comment))
+        Ok(CommentView::new(&app, &viewer, comment))
     };
     key.of(actor.id)?.with(&body.0).run(&app, create).await
 }
@@ -103,7 +103,7 @@ async fn list_comments(
     let mut comments = queries::page_of(&mut app.db.single(), feed, order, window, viewer.id()).await?;
     let next = window.next_cursor(&mut comments, &list, |comment| (comment.create_dt.0, comment.id.0));
     let link = next.and_then(|cursor| link_to(order, window, &cursor));
-    let comments: Vec<_> = comments.into_iter().map(|comment| CommentView::new(&viewer, comment)).collect();
+    let comments: Vec<_> = comments.into_iter().map(|comment| CommentView::new(&app, &viewer, comment)).collect();
     Ok((AppendHeaders(link.map(|link| (header::LINK, link))), Json(comments)))
 }
 
@@ -145,7 +145,7 @@ async fn update_comment(
     let (viewer, now) = (MaybeActor(Some(actor.clone())), app.clock.now());
     let update = async |tx: &mut Tx| {
         let comment = service::update(tx, &actor, id, content.as_deref(), now).await?;
-        Ok(CommentView::new(&viewer, comment))
+        Ok(CommentView::new(&app, &viewer, comment))
     };
     key.of(actor.id)?.with(&body.0).run(&app, update).await
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::model::{Comment, CommentId};
 use crate::{
     account::{Email, MaybeActor, Nickname, UserId},
+    app::App,
     clock::Timestamp,
     feed::FeedId,
 };
@@ -30,12 +31,12 @@ pub(crate) struct CommentView {
 }
 
 impl CommentView {
-    pub(crate) fn new(viewer: &MaybeActor, comment: Comment) -> CommentView {
+    pub(crate) fn new(app: &App, viewer: &MaybeActor, comment: Comment) -> CommentView {
         CommentView {
             content: comment.content,
             feed_id: comment.feed_id,
             id: comment.id,
-            author_email: viewer.sees_email_of(comment.author_id).then_some(comment.author_email),
+            author_email: viewer.sees_email_of(app, comment.author_id).then_some(comment.author_email),
             author_nickname: comment.author_nickname,
             create_dt: comment.create_dt,
             update_dt: comment.update_dt,

@@ -75,7 +75,7 @@ impl FeedView {
             content: feed.content,
             image_urls: images.iter().map(|image| image.url.clone()).collect(),
             id: feed.id,
-            author_email: viewer.sees_email_of(feed.author_id).then_some(feed.author_email),
+            author_email: viewer.sees_email_of(app, feed.author_id).then_some(feed.author_email),
             author_nickname: feed.author_nickname,
             create_dt: feed.create_dt,
             update_dt: feed.update_dt,

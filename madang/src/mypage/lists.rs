@@ -78,7 +78,7 @@ async fn list_own_comments(State(app): State<App>, actor: Actor, query: QueryFie
     let (mut comments, total) = app.db.read(Opts::default(), page).await?;
     let next = window.next_cursor(&mut comments, &list, |comment| comment::place(order, comment));
     let viewer = MaybeActor(Some(actor));
-    let comments = comments.into_iter().map(|comment| CommentView::new(&viewer, comment)).collect();
+    let comments = comments.into_iter().map(|comment| CommentView::new(&app, &viewer, comment)).collect();
     Ok(Json(CommentPage { comments, pagination: Pagination::new(window, total, next) }))
 }
 
@@ -94,9 +94,9 @@ struct PersonView {
 }
 
 impl PersonView {
-    fn all(viewer: &MaybeActor, people: Vec<Person>) -> Vec<PersonView> {
+    fn all(app: &App, viewer: &MaybeActor, people: Vec<Person>) -> Vec<PersonView> {
         let view = |person: Person| PersonView {
-            email: viewer.sees_email_of(person.id).then_some(person.email),
+            email: viewer.sees_email_of(app, person.id).then_some(person.email),
             nickname: person.nickname,
             id: person.id,
         };
@@ -134,7 +134,7 @@ async fn list_followers(
     let page = async |r: &mut Read| follow::followers(r, user, window).await;
     let (mut people, total) = app.db.read(Opts::default(), page).await?;
     let next = window.next_cursor(&mut people, &list, |person| (person.follow_id, person.follow_id));
-    let followers = PersonView::all(&viewer, people);
+    let followers = PersonView::all(&app, &viewer, people);
     Ok(Json(FollowerPage { followers, pagination: Pagination::new(window, total, next) }))
 }
 
@@ -168,7 +168,7 @@ async fn list_followings(
     let page = async |r: &mut Read| follow::followings(r, user, window).await;
     let (mut people, total) = app.db.read(Opts::default(), page).await?;
     let next = window.next_cursor(&mut people, &list, |person| (person.follow_id, person.follow_id));
-    let followings = PersonView::all(&viewer, people);
+    let followings = PersonView::all(&app, &viewer, people);
     Ok(Json(FollowingPage { followings, pagination: Pagination::new(window, total, next) }))
 }
 

@@ -33,6 +33,7 @@ mod limits;
 mod media;
 mod metrics;
 mod mypage;
+mod privacy;
 mod process;
 mod profile;
 mod sessions;
