@@ -19,5 +19,5 @@ pub(crate) use api::api;
 pub(crate) use model::ProfileChange;
 pub use model::{Email, LoginId, Nickname, UserId};
 pub use password::Passwords;
-pub(crate) use queries::{count_feeds, id_by_nickname};
+pub(crate) use queries::{count_feeds, id_by_email, id_by_nickname};
 pub use token::Tokens;

@@ -210,7 +210,7 @@ on_each_database! {
         }
         assert_eq!(list(&jiwoo, "nickname=jiwoo&email=minsu@example.com").await, (2, "1 0".to_owned()));
         assert_eq!(list(&jiwoo, "user_id=1&limit=1&skip=1").await, (3, "1".to_owned()));
-        // An address is its owner's affair: it finds him for nobody else.
+        // An address is its owner's affair: beside administrators it finds him for nobody else.
         assert_eq!(list(&minsu, "email=Minsu@example.com").await, minsus);
         for (client, query) in [
             (&jiwoo, "email=minsu@example.com"),
@@ -222,6 +222,11 @@ on_each_database! {
         ] {
             assert_eq!(list(client, query).await, nobodys, "{query}");
         }
+        let admin = app.user("admin").await;
+        let make = async |tx: &mut greenlit::Tx| tx.exec("update users set is_admin = ? where id = ?", args![true, admin.id]).await;
+        app.app.db.tx(Opts::default(), make).await.unwrap();
+        assert_eq!(list(&admin, "email=Minsu@example.com").await, minsus);
+        assert_eq!(list(&admin, "email=nobody@example.com").await, nobodys);
         assert_answer!(minsu.get("/api/feed/list-by-user?user_id=99").await, @r#"
         200
         {
