@@ -1,5 +1,6 @@
 //! What happens to images outside of requests.
 
+use futures_util::future::join_all;
 use greenlit::{Job, Opts, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -46,14 +47,15 @@ pub(super) async fn make_thumbnails(tx: &mut Tx, images: &[Image]) -> greenlit::
     Ok(())
 }
 
-/// Deletes the objects that a job names. Those that are gone already count as deleted, so it can be repeated.
+/// Deletes the objects that a job names. Those that are gone already count as deleted, so it can be repeated. All at once:
+/// one that fails or takes long keeps the others from nothing.
 pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Failure> {
     let objects: Objects = job.payload()?;
-    for name in &objects.names {
+    let delete = async |name: &String| -> Result<(), Failure> {
         let name = Name::parse(name).ok_or(NO_NAME)?;
-        app.media.store.delete(&name).await?;
-    }
-    Ok(())
+        Ok(app.media.store.delete(&name).await?)
+    };
+    join_all(objects.names.iter().map(delete)).await.into_iter().collect()
 }
 
 /// Makes the thumbnail of the image that a job names. It can be repeated, and leaves none behind of an image that was

@@ -1,5 +1,7 @@
 //! A store that fails, and jobs that fail with it.
 
+use std::{fs, path::PathBuf};
+
 use axum::http::Method;
 use greenlit::Opts;
 use serde_json::json;
@@ -27,6 +29,30 @@ async fn f20_a_store_that_fails_on_the_way_leaves_nothing() {
     make_due(&app).await;
     app.assert_consistent().await;
     assert_eq!(app.count("images").await, 4 * app.count("feeds").await);
+}
+
+#[tokio::test]
+async fn f19_an_object_that_cannot_be_deleted_keeps_no_other() {
+    let app = TestApp::sqlite().await;
+    let ann = app.user("ann").await;
+    let feed = ann.create_feed("gone", &pictures_of(1..=3)).await;
+    let objects: Vec<_> = urls(&feed).iter().map(|url| object_of(&app, url)).collect();
+    // A folder in its place.
+    fs::remove_file(&objects[0]).unwrap();
+    fs::create_dir(&objects[0]).unwrap();
+    ann.delete(&format!("/api/feed/delete/{}", feed["id"])).await.expect(200);
+    app.work().await;
+    let left: Vec<_> = objects.iter().map(|object| object.exists()).collect();
+    assert_eq!(left, [true, false, false]);
+
+    fs::remove_dir(&objects[0]).unwrap();
+    make_due(&app).await;
+    app.assert_consistent().await;
+}
+
+fn object_of(app: &TestApp, url: &str) -> PathBuf {
+    let name = url.rsplit('/').next().unwrap();
+    folder_of(app).join(&name[..2]).join(name)
 }
 
 on_each_database! {
