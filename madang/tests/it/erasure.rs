@@ -86,6 +86,23 @@ async fn traces(app: &TestApp, user: i64) -> i64 {
     found
 }
 
+#[tokio::test]
+async fn one_who_cannot_be_removed_keeps_nobody_else() {
+    let app = TestApp::sqlite().await;
+    for name in ["minsu", "jiwoo"] {
+        delete(&app.user(name).await, PASSWORD).await.expect(200);
+    }
+    app.work().await;
+    // Half a like cannot be read.
+    let damaged = "insert into feeds (author_id, title, content, like_count, create_dt, update_dt) \
+                   values (1, 't', 'c', 0.5, 1, 1)";
+    app.app.db.tx(Opts::default(), async |tx: &mut Tx| tx.exec(damaged, vec![]).await).await.unwrap();
+    app.clock.advance(Duration::from_secs(2 * 3_600 + 1));
+    app.work().await;
+    let left: Vec<(i64,)> = app.app.db.fetch("select id from users", vec![]).await.unwrap();
+    assert_eq!(left, [(1,)]);
+}
+
 on_each_database! {
     async fn z10_a_deleted_account_is_nobody_at_once(app: TestApp) {
         let user = app.user("minsu").await;
