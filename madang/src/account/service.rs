@@ -11,16 +11,21 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::{Code, Result},
+    http::client::ClientAddress,
 };
 
 /// The hash of the user's password, if this is the password. What it is good for must check that the hash is still his.
+/// A wrong one counts as a log-in that failed: whoever has stolen a token may not guess more often than others.
 ///
 /// # Errors
-/// 403 if it is not; 503 if too many wait to have theirs verified.
-pub(crate) async fn verified(app: &App, actor: &Actor, password: String) -> Result<String> {
+/// 403 if it is not; 429 if it was guessed too often; 503 if too many wait to have theirs verified.
+pub(crate) async fn verified(app: &App, client: ClientAddress, actor: &Actor, password: String) -> Result<String> {
+    let attempt = app.limits.log_in(client, &actor.email.key())?;
     let hash = queries::password_hash(&mut app.db.single(), actor.id).await?;
     let right = app.passwords.verify(password, hash.clone()).await?;
-    Ok(hash.filter(|_| right).ok_or(Code::PermissionDenied)?)
+    let hash = hash.filter(|_| right).ok_or(Code::PermissionDenied)?;
+    attempt.succeeded();
+    Ok(hash)
 }
 
 /// Gives the user another password and ends his other log-ins.

@@ -12,7 +12,10 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::Result,
-    http::input::{Document, Source},
+    http::{
+        client::ClientAddress,
+        input::{Document, Source},
+    },
     idempotency::{IdempotencyKey, Written},
     openapi::{Message, Problem, Problems},
 };
@@ -67,12 +70,17 @@ struct ChangeProfile {
         (status = 503, description = "`unavailable`: too many log-ins at once", body = Problem),
     ),
 )]
-async fn change_profile(State(app): State<App>, key: IdempotencyKey, signed: Signed) -> Result<Written> {
+async fn change_profile(
+    State(app): State<App>,
+    client: ClientAddress,
+    key: IdempotencyKey,
+    signed: Signed,
+) -> Result<Written> {
     let Signed { actor, body } = signed;
     let ProfileChange { nickname, email } = ProfileChange::parse(&body.0)?;
     let write = key.of(actor.id)?.with(&without_password(&body.0));
     let email = match email {
-        Some((email, password)) => Some((email, service::verified(&app, &actor, password).await?)),
+        Some((email, password)) => Some((email, service::verified(&app, client, &actor, password).await?)),
         None => None,
     };
     let change = async |tx: &mut Tx| {
@@ -112,13 +120,18 @@ struct DeleteProfile {
         (status = 503, description = "`unavailable`: too many log-ins at once", body = Problem),
     ),
 )]
-async fn delete_profile(State(app): State<App>, key: IdempotencyKey, signed: Signed) -> Result<Written> {
+async fn delete_profile(
+    State(app): State<App>,
+    client: ClientAddress,
+    key: IdempotencyKey,
+    signed: Signed,
+) -> Result<Written> {
     let Signed { actor, body } = signed;
     let mut fields = body.fields();
     let password = fields.secret("password");
     let password = fields.finish(password)?;
     let write = key.of(actor.id)?.with(&without_password(&body.0));
-    let verified = service::verified(&app, &actor, password).await?;
+    let verified = service::verified(&app, client, &actor, password).await?;
     let now = app.clock.now();
     let erase = async |tx: &mut Tx| {
         service::erase(tx, &actor, &verified, now).await?;

@@ -220,3 +220,25 @@ async fn a17_log_ins_beyond_what_can_be_done_are_refused_at_once() {
     let [tried, limited, busy] = tokio::time::timeout(whole, stampede(&app, 500)).await.expect("it ends");
     assert!(tried > 0 && busy > 0 && limited == 0, "{tried} were tried, {busy} refused");
 }
+
+#[tokio::test]
+async fn r02_a_stolen_token_guesses_passwords_no_faster() {
+    let app = limited(|flags| flags.limits.login_account = quota(3, 1)).await;
+    let user = app.user("minsu").await;
+    let (password, profile) = ("/api/auth/password", "/api/mypage/profile");
+    let asks = [(Method::PATCH, password), (Method::PATCH, profile), (Method::DELETE, profile)];
+    let body =
+        |password: &str| json!({"password": password, "new_password": "a password of now", "email": "new@example.com"});
+    for (method, path) in asks.clone() {
+        user.json(method, path, body("a wrong guess")).await.refused(403, "permission_denied");
+    }
+    for (method, path) in asks.clone() {
+        assert_told_to_wait(&user.json(method, path, body(PASSWORD)).await);
+    }
+    app.clock.advance(Duration::from_secs(60));
+    // The right one does not count.
+    user.patch(password, body(PASSWORD)).await.expect(200);
+    for (method, path) in asks[1..].to_vec() {
+        user.json(method, path, body("a password of now")).await.expect(200);
+    }
+}

@@ -116,10 +116,14 @@ pub(super) struct ChangePassword {
         (status = 503, description = "`unavailable`: too many log-ins at once", body = Problem),
     ),
 )]
-pub(super) async fn change_password(State(app): State<App>, signed: Signed) -> Result<Json<Message>> {
+pub(super) async fn change_password(
+    State(app): State<App>,
+    client: ClientAddress,
+    signed: Signed,
+) -> Result<Json<Message>> {
     let Signed { actor, body } = signed;
     let change = PasswordChange::parse(&body.0, &actor.email, &actor.nickname)?;
-    let verified = service::verified(&app, &actor, change.password).await?;
+    let verified = service::verified(&app, client, &actor, change.password).await?;
     let hash = app.passwords.hash(change.new_password).await?;
     let change = async |tx: &mut Tx| service::change_password(tx, &actor, &verified, &hash).await;
     app.db.tx(Opts::default(), change).await.map_err(|e| match e.code() {
