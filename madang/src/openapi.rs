@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::{
     IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
-        ContentBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder, Schema, Type,
+        Content, ContentBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder, Schema, Type,
         path::{Operation, ParameterBuilder, ParameterIn},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
@@ -151,9 +151,23 @@ pub(crate) fn add_common_errors(document: &mut utoipa::openapi::OpenApi) {
     }
 }
 
+/// A body that may be missing is derived as one that may be null too, which no route takes.
+pub(crate) fn refuse_null_bodies(document: &mut utoipa::openapi::OpenApi) {
+    let operations = document.paths.paths.values_mut().flat_map(|item| [&mut item.post, &mut item.patch, &mut item.delete]);
+    let bodies = operations.flatten().filter_map(|operation| match &mut operation.request_body {
+        Some(RefOr::T(body)) => Some(body),
+        _ => None,
+    });
+    for content in bodies.flat_map(|body| body.content.values_mut()) {
+        if let RefOr::T(Content { schema: Some(RefOr::T(Schema::OneOf(either))), .. }) = content {
+            either.items.retain(|one| matches!(one, RefOr::Ref(_)));
+        }
+    }
+}
+
 /// Tells of the header `Idempotency-Key`, which every route takes that writes and is no log-in.
 pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
-    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)).build();
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,255}$")).build();
     let header = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)

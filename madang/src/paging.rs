@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::http::input::Fields;
 
@@ -10,6 +10,33 @@ const LIMIT: std::ops::RangeInclusive<i64> = 1..=100;
 const DEFAULT_LIMIT: i64 = 10;
 /// Characters of a cursor; ours are shorter.
 const CURSOR_LENGTH: usize = 200;
+
+/// The parameters of a list, as the document tells them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+pub(crate) struct PageParams {
+    /// How many rows to leave out. The further, the slower; `cursor` stays fast.
+    #[param(minimum = 0, default = 0)]
+    skip: Option<i64>,
+    #[param(minimum = 1, maximum = 100, default = 10)]
+    limit: Option<i64>,
+    /// Where the page before says that this one begins, instead of `skip`.
+    #[param(min_length = 1, max_length = 200)]
+    cursor: Option<String>,
+}
+
+/// The parameters of a list that has no `skip`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+pub(crate) struct CursorParams {
+    #[param(minimum = 1, maximum = 100, default = 10)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 200)]
+    cursor: Option<String>,
+}
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,6 +45,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(media::api())
         .routes(routes!(healthz))
         .routes(routes!(readyz));
+    openapi::refuse_null_bodies(api.get_openapi_mut());
     openapi::add_common_errors(api.get_openapi_mut());
     openapi::add_idempotency_keys(api.get_openapi_mut());
     api

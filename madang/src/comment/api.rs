@@ -23,7 +23,7 @@ use crate::{
     http::query::{PathFields, QueryFields},
     idempotency::{IdempotencyKey, Written},
     openapi::{InvalidInput, Message, Problem, Unauthorized},
-    paging::Window,
+    paging::{PageParams, Window},
 };
 
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -75,10 +75,8 @@ async fn create_comment(
     get, path = "/api/comment/feed/{feed_id}", tag = "comment", security((), ("bearer" = [])),
     params(
         ("feed_id" = i64, Path, minimum = 1),
-        ("skip" = Option<i64>, Query, minimum = 0),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
+        PageParams,
         ("sort_by" = inline(Option<FeedOrder>), Query),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "As in the header `Link` of the page before, instead of `skip`"),
     ),
     responses(
         (status = 200, description = "A page of comments", body = Vec<CommentView>, headers(

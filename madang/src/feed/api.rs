@@ -22,7 +22,7 @@ use crate::{
     idempotency::{IdempotencyKey, Write, Written},
     media::{self, spool::Spool},
     openapi::{Message, Problem, Problems, Refused},
-    paging::{Pagination, Window},
+    paging::{PageParams, Pagination, Window},
 };
 
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -108,12 +108,7 @@ async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor)
 /// List feeds
 #[utoipa::path(
     get, path = "/api/feed/list", tag = "feed", security((), ("bearer" = [])),
-    params(
-        ("skip" = Option<i64>, Query, minimum = 0, description = "How many feeds to leave out. The further, the slower; `cursor` stays fast"),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("sort_by" = inline(Option<Order>), Query),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
-    ),
+    params(PageParams, ("sort_by" = inline(Option<Order>), Query)),
     responses(
         (status = 200, description = "A page of feeds", body = FeedPage),
         (status = 422, description = "`invalid_input`", body = Problems),
@@ -146,10 +141,8 @@ async fn list_feeds(State(app): State<App>, query: QueryFields, viewer: MaybeAct
         ("user_id" = Option<i64>, Query, minimum = 1),
         ("nickname" = Option<String>, Query),
         ("email" = Option<String>, Query),
-        ("skip" = Option<i64>, Query, minimum = 0),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
+        PageParams,
         ("sort_by" = inline(Option<AuthorOrder>), Query),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
     ),
     responses(
         (status = 200, description = "A page of the user's feeds", body = AuthorFeedPage),

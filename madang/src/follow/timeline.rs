@@ -15,7 +15,7 @@ use crate::{
     http::query::QueryFields,
     media,
     openapi::{InvalidInput, Unauthorized},
-    paging::Window,
+    paging::{CursorParams, Window},
 };
 
 pub(super) fn api() -> OpenApiRouter<App> {
@@ -42,10 +42,7 @@ struct Next {
 /// The feeds of those whom one follows, the newest first.
 #[utoipa::path(
     get, path = "/api/feed/timeline", tag = "feed", security(("bearer" = [])),
-    params(
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before"),
-    ),
+    params(CursorParams),
     responses((status = 200, description = "A page of feeds", body = TimelinePage), Unauthorized, InvalidInput),
 )]
 async fn read_timeline(State(app): State<App>, actor: Actor, query: QueryFields) -> Result<Json<TimelinePage>> {

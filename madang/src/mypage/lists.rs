@@ -15,7 +15,7 @@ use crate::{
     follow::{self, Person},
     http::query::{PathFields, QueryFields},
     openapi::{InvalidInput, Unauthorized},
-    paging::{Pagination, Window},
+    paging::{PageParams, Pagination, Window},
 };
 
 pub(super) fn api() -> OpenApiRouter<App> {
@@ -29,12 +29,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
 /// List one's own feeds
 #[utoipa::path(
     get, path = "/api/mypage/feeds", tag = "mypage", security(("bearer" = [])),
-    params(
-        ("skip" = Option<i64>, Query, minimum = 0),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("sort_by" = inline(Option<Order>), Query),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
-    ),
+    params(PageParams, ("sort_by" = inline(Option<Order>), Query)),
     responses((status = 200, description = "A page of feeds", body = FeedPage), Unauthorized, InvalidInput),
 )]
 async fn list_own_feeds(State(app): State<App>, actor: Actor, query: QueryFields) -> Result<Json<FeedPage>> {
@@ -60,12 +55,7 @@ struct CommentPage {
 /// List one's own comments
 #[utoipa::path(
     get, path = "/api/mypage/comments", tag = "mypage", security(("bearer" = [])),
-    params(
-        ("skip" = Option<i64>, Query, minimum = 0),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("sort_by" = inline(Option<Order>), Query),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
-    ),
+    params(PageParams, ("sort_by" = inline(Option<Order>), Query)),
     responses((status = 200, description = "A page of comments", body = CommentPage), Unauthorized, InvalidInput),
 )]
 async fn list_own_comments(State(app): State<App>, actor: Actor, query: QueryFields) -> Result<Json<CommentPage>> {
@@ -116,12 +106,7 @@ struct FollowerPage {
 /// The latest comes first. Nobody follows a user who is not there.
 #[utoipa::path(
     get, path = "/api/mypage/{user_id}/followers", tag = "mypage", security((), ("bearer" = [])),
-    params(
-        ("user_id" = i64, Path, minimum = 1),
-        ("skip" = Option<i64>, Query, minimum = 0),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
-    ),
+    params(("user_id" = i64, Path, minimum = 1), PageParams),
     responses((status = 200, description = "A page of users", body = FollowerPage), InvalidInput),
 )]
 async fn list_followers(
@@ -150,12 +135,7 @@ struct FollowingPage {
 /// The latest comes first. A user who is not there follows nobody.
 #[utoipa::path(
     get, path = "/api/mypage/{user_id}/followings", tag = "mypage", security((), ("bearer" = [])),
-    params(
-        ("user_id" = i64, Path, minimum = 1),
-        ("skip" = Option<i64>, Query, minimum = 0),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "10 by default"),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 200, description = "`next_cursor` of the page before, instead of `skip`"),
-    ),
+    params(("user_id" = i64, Path, minimum = 1), PageParams),
     responses((status = 200, description = "A page of users", body = FollowingPage), InvalidInput),
 )]
 async fn list_followings(
