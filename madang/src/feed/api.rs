@@ -169,7 +169,7 @@ async fn list_feeds_by_user(
         return Err(Code::UserCriterionMissing.into());
     }
     let page = async |r: &mut Read| {
-        let Some(author) = criterion.find(r, &viewer).await? else { return Ok((Vec::new(), None, 0)) };
+        let Some(author) = criterion.find(&app, r, &viewer).await? else { return Ok((Vec::new(), None, 0)) };
         service::page_of(r, author, order, window, &list, viewer.id()).await
     };
     let (feeds, next_cursor, total_count) = app.db.read(Opts::default(), page).await?;
@@ -280,9 +280,8 @@ impl Criterion {
         self.id.is_some() || self.nickname.is_some() || self.email.is_some()
     }
 
-    /// The user, by the first criterion given. By address he himself and administrators find him: it must tell nobody else
-    /// who has it.
-    async fn find(&self, r: &mut Read, viewer: &MaybeActor) -> greenlit::Result<Option<UserId>> {
+    /// The user, by the first criterion given. An address must tell nobody who has it but those who see it anyway.
+    async fn find(&self, app: &App, r: &mut Read, viewer: &MaybeActor) -> greenlit::Result<Option<UserId>> {
         if let Some(id) = self.id {
             return Ok(Some(id));
         }
@@ -292,11 +291,11 @@ impl Criterion {
                 None => Ok(None),
             };
         }
-        match (self.email.as_deref().and_then(Email::parse), &viewer.0) {
-            (Some(email), Some(actor)) if email.key() == actor.email.key() => Ok(Some(actor.id)),
-            (Some(email), Some(actor)) if actor.is_admin => account::id_by_email(r, &email).await,
-            _ => Ok(None),
+        let Some(email) = self.email.as_deref().and_then(Email::parse) else { return Ok(None) };
+        if viewer.sees_emails(app) {
+            return account::id_by_email(r, &email).await;
         }
+        Ok(viewer.0.as_ref().filter(|actor| actor.email.key() == email.key()).map(|actor| actor.id))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the board before this one did wrong, tried on this one. Others of its defects have their tests where their subject
 //! is: uploads, log-ins, the start of the server.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 use futures_util::future::join_all;
 use greenlit::{Opts, args};
@@ -135,5 +137,59 @@ on_each_database! {
             let rows = page.as_array().or(page["feeds"].as_array()).or(page["comments"].as_array());
             assert!(rows.is_none_or(|rows| rows.len() <= 100), "{path}");
         }
+    }
+
+    async fn defect_04_every_image_of_concurrent_updates_is_kept(app: TestApp) {
+        let minsu = app.user("minsu").await;
+        minsu.create_feed("feed", &[]).await;
+        let updates = (0..5).map(|_| {
+            let form = FormData::new().text("title", "t").text("content", "c").files("new_images", &[png()]);
+            minsu.form(Method::PATCH, "/api/feed/update/1", form)
+        });
+        for answer in join_all(updates).await {
+            answer.expect(200);
+        }
+        let feed = minsu.get("/api/feed/read/1").await.expect(200);
+        let urls: BTreeSet<&str> = feed["image_urls"].as_array().unwrap().iter().map(|url| url.as_str().unwrap()).collect();
+        assert_eq!(urls.len(), 5);
+        app.assert_consistent().await; // five rows, five objects
+    }
+
+    async fn defect_08_a_title_that_no_index_could_take(app: TestApp) {
+        let minsu = app.user("minsu").await;
+        // Characters of four bytes that no compression makes shorter.
+        let text = |length: u32| (0..length).map(|n| char::from_u32(0x20000 + n * 7_919 % 40_000).unwrap()).collect::<String>();
+        let create = async |title: String| {
+            let form = FormData::new().text("title", &title).text("content", "c");
+            minsu.form(Method::POST, "/api/feed/create", form).await
+        };
+        assert_eq!(create(text(200)).await.expect(200)["title"], text(200));
+        assert_eq!(create(text(3_000)).await.problems(), ["body.title: string_too_long"]);
+        assert_eq!(app.count("feeds").await, 1);
+    }
+
+    async fn defect_17_a_long_list_is_read_to_its_end_by_cursor(app: TestApp) {
+        app.crowd(1).await;
+        let feed = "insert into feeds (author_id, title, content, create_dt, update_dt) values (1, 't', 'c', ?, ?)";
+        let all = async |tx: &mut greenlit::Tx| {
+            for n in 1..=2_000 {
+                tx.exec(feed, args![n, n]).await?;
+            }
+            Ok::<_, greenlit::Error>(())
+        };
+        app.app.db.tx(Opts::default(), all).await.unwrap();
+        // By cursor to the end, without a row twice or left out; the total is kept, not counted.
+        let (anyone, mut seen, mut cursor) = (app.anonymous(), BTreeSet::new(), String::new());
+        loop {
+            let page = anyone.get(&format!("/api/feed/list?limit=100{cursor}")).await.expect(200);
+            let feeds = page["feeds"].as_array().unwrap();
+            assert!(feeds.iter().all(|feed| seen.insert(feed["id"].as_i64().unwrap())));
+            let Some(next) = page["pagination"]["next_cursor"].as_str() else { break };
+            assert_eq!(feeds.len(), 100);
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen.len(), 2_000);
+        let beyond = anyone.get("/api/feed/list?skip=9223372036854775807").await.expect(200);
+        assert_eq!(beyond["feeds"], json!([]));
     }
 }

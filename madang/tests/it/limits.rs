@@ -96,6 +96,33 @@ async fn r01_a_user_who_floods_waits_wherever_he_is() {
 }
 
 #[tokio::test]
+async fn r01_churn_of_follows_likes_and_comments_waits() {
+    let app = limited(|flags| flags.limits.user = quota(10, 6)).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let feed = bob.create_feed("feed", &[]).await["id"].as_i64().unwrap();
+    let rows = async || (app.count("follows").await, app.count("feed_likes").await, app.count("comments").await);
+    let (follow, like) = (format!("/api/follow/{}", bob.id), format!("/api/like/?feed_id={feed}"));
+    for _ in 0..4 {
+        ann.bare(Method::PATCH, &follow).await.expect(200);
+        ann.bare(Method::PATCH, &like).await.expect(200);
+    }
+    ann.comment(feed, "one").await;
+    ann.comment(feed, "two").await;
+    let before = rows().await;
+    assert_eq!(before, (0, 0, 2));
+    // One quota for all that he writes, by whichever method.
+    for (method, path) in [(Method::PATCH, &follow), (Method::PUT, &follow), (Method::DELETE, &follow), (Method::PUT, &like)] {
+        assert_told_to_wait(&ann.bare(method, path).await);
+    }
+    let comment = json!({"content": "three", "feed_id": feed});
+    let wait = assert_told_to_wait(&ann.post("/api/comment/create", comment.clone()).await);
+    assert_eq!(rows().await, before);
+    bob.comment(feed, "mine").await;
+    app.clock.advance(Duration::from_secs(wait));
+    ann.post("/api/comment/create", comment).await.expect(200);
+}
+
+#[tokio::test]
 async fn a15_guessing_waits_and_the_owner_gets_in() {
     let app = limited(|flags| {
         flags.limits.login = quota(6, 1);

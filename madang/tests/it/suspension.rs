@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use crate::support::{Client, PASSWORD, TestApp, assert_answer, on_each_database};
+use crate::support::{Client, PASSWORD, TestApp, assert_answer, on_each_database, pictures};
 
 const PROFILE: &str = "/api/mypage/profile";
 
@@ -76,6 +76,30 @@ on_each_database! {
         user.get(PROFILE).await.refused(401, "invalid_token");
         app.anonymous().post("/api/auth/refresh", refresh).await.refused(401, "invalid_token");
         app.anonymous().post("/api/auth/login", body).await.expect(200);
+    }
+
+    async fn z10_nothing_that_waits_acts_for_who_is_suspended(app: TestApp) {
+        let (admin, user) = (admin(&app).await, app.user("minsu").await);
+        let wide = pictures::picture(image::ImageFormat::Png, 800, 10);
+        let feed = user.create_feed("title", &[wide]).await;
+        let gone = user.create_feed("gone", &[pictures::png()]).await;
+        let key = [("idempotency-key", "k"), ("content-type", "application/json")];
+        let body = json!({"content": "c", "feed_id": feed["id"]}).to_string();
+        let comment = async || user.request(Method::POST, "/api/comment/create", &key, body.clone().into()).await;
+        comment().await.expect(200);
+        user.delete(&format!("/api/feed/delete/{}", gone["id"])).await.expect(200);
+        let before = app.rows().await;
+        put(&admin, user.id).await.expect(200);
+
+        // An answer that was stored for him is not his any more.
+        comment().await.refused(401, "invalid_token");
+        // Jobs that he left end what he had begun, and write nothing in his name.
+        app.assert_consistent().await;
+        let after = app.rows().await;
+        let lasting = |rows: crate::support::Rows| rows.into_iter().filter(|(table, _)| *table != "greenlit_outbox").collect::<Vec<_>>();
+        assert_eq!(lasting(after), lasting(before));
+        let read = app.anonymous().get(&format!("/api/feed/read/{}", feed["id"])).await.expect(200);
+        assert_eq!(read["update_dt"], feed["update_dt"]);
     }
 
     async fn a11_who_is_suspended_learns_no_more_than_a_stranger(app: TestApp) {

@@ -2,5 +2,6 @@
 //! come out.
 
 mod canary;
+mod cookies;
 mod passwords;
 mod tokens;

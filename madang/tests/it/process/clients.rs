@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use madang::http::serve::raise_file_limit;
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -11,7 +12,7 @@ use tokio::{
 };
 
 use super::{Board, PATIENCE, folder};
-use crate::support::pictures;
+use crate::support::{pictures, wire::Wire};
 
 /// Heads must be there within 15 s; this is twice that.
 const CLOSED_WITHIN: Duration = Duration::from_secs(30);
@@ -99,5 +100,36 @@ async fn h05_endless_bodies_end_early_and_cost_little() {
     let grown = peak_memory(&board).saturating_sub(before) >> 20;
     println!("the peak grew by {grown} MiB");
     assert!(grown < 256, "{grown} MiB");
+    board.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a17_a_stampede_of_log_ins_costs_no_more_than_the_few_that_hash() {
+    raise_file_limit().unwrap();
+    let (_folder, data) = folder();
+    let mut board = Board::start(&data).await;
+    board.log_in("ann").await;
+    let before = peak_memory(&board);
+    let mut attempts = JoinSet::new();
+    for _ in 0..500 {
+        let wire = Wire::new(board.wire.address);
+        attempts.spawn(async move {
+            let guess = json!({"email": "ann@example.com", "password": "wrong"});
+            let answer = wire.post("/api/auth/login", guess).await.unwrap();
+            assert!([401, 503].contains(&answer.status), "{}", answer.status);
+            answer.status
+        });
+    }
+    let reads = async {
+        for _ in 0..20 {
+            board.wire.get("/api/feed/list").await.unwrap().expect(200);
+        }
+    };
+    let answers = timeout(2 * PATIENCE, async { tokio::join!(attempts.join_all(), reads).0 }).await.expect("it ends");
+    assert!(answers.contains(&401) && answers.contains(&503), "some are tried, and the surplus is refused");
+    // Each turn of the hashing takes 19 MiB, and each of 500 connections some buffers.
+    let turns = std::thread::available_parallelism().unwrap().get() as u64;
+    let (grown, bound) = (peak_memory(&board).saturating_sub(before) >> 20, 19 * turns + 100);
+    assert!(grown < bound, "{grown} of {bound} MiB");
     board.stop().await;
 }

@@ -62,6 +62,35 @@ mod a_database_server_does_as_well {
     }
 }
 
+mod defect_07_boards_that_start_at_once_on_an_empty_database_all_serve {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgres() {
+        serve(Scratch::postgres().await.unwrap()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn mariadb() {
+        serve(Scratch::mariadb().await.unwrap()).await;
+    }
+
+    async fn serve(scratch: Scratch) {
+        let folders: Vec<_> = (0..4).map(|_| folder()).collect();
+        let starts = folders.iter().map(|(_, data)| async {
+            Board::start_with(data, &["--database-url", scratch.url()]).await
+        });
+        let mut boards = futures_util::future::join_all(starts).await;
+        for (n, board) in boards.iter_mut().enumerate() {
+            board.log_in(&format!("user{n}")).await;
+            assert_eq!(board.create_feed("feed", &[]).await["id"], n + 1);
+        }
+        for board in boards {
+            board.stop().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn s03_the_key_is_private_and_every_installation_has_its_own() {
     let (_folder, data) = folder();
