@@ -153,7 +153,8 @@ pub(crate) fn add_common_errors(document: &mut utoipa::openapi::OpenApi) {
 
 /// A body that may be missing is derived as one that may be null too, which no route takes.
 pub(crate) fn refuse_null_bodies(document: &mut utoipa::openapi::OpenApi) {
-    let operations = document.paths.paths.values_mut().flat_map(|item| [&mut item.post, &mut item.patch, &mut item.delete]);
+    let operations =
+        document.paths.paths.values_mut().flat_map(|item| [&mut item.post, &mut item.patch, &mut item.delete]);
     let bodies = operations.flatten().filter_map(|operation| match &mut operation.request_body {
         Some(RefOr::T(body)) => Some(body),
         _ => None,

@@ -6,7 +6,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -44,6 +44,8 @@ pub(crate) struct Pool {
 
 struct Shelf {
     opts: Opts,
+    /// How many bytes the server takes at once, when that is known.
+    largest: OnceLock<usize>,
     idle: Mutex<Vec<mysql_async::Conn>>,
     permits: Arc<Semaphore>,
     cancels: Semaphore,
@@ -58,6 +60,7 @@ impl Pool {
         }
         let shelf = Shelf {
             opts,
+            largest: OnceLock::new(),
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(config.connections.max(1))),
             cancels: Semaphore::new(CANCELS),
@@ -70,6 +73,8 @@ impl Pool {
                 return Err(Error::Config(refusal));
             }
         }
+        let largest = conn.run(mariadb_session::LARGEST, Vec::new()).await?.decode::<(i64,)>()?;
+        let _ = pool.shelf.largest.set(largest.first().map_or(usize::MAX, |(bytes,)| *bytes as usize));
         Ok(pool)
     }
 
@@ -122,7 +127,7 @@ type Running = Pin<Box<dyn Future<Output = (mysql_async::Conn, Result<Answer>)> 
 pub(crate) struct Conn {
     /// The server's name of the connection.
     id: u32,
-    /// Not there while a statement runs, or when one was dropped.
+    /// Not there while a statement runs, when one was dropped, and once it is lost.
     connection: Option<mysql_async::Conn>,
     /// A statement was sent and its end was not seen.
     running: Option<Running>,
@@ -186,7 +191,7 @@ async fn stop(shelf: Arc<Shelf>, id: u32, mut running: Running) {
     let Ok(_turn) = shelf.cancels.acquire().await else { return };
     Counters::add(&shelf.counters.cancelled);
     for _ in 0..CANCEL_REQUESTS {
-        let kill = Box::pin(timeout(CLEAN_UP_PATIENCE, kill(&shelf.opts, id)));
+        let kill = Box::pin(timeout(CLEAN_UP_PATIENCE, mariadb_session::kill(&shelf.opts, id)));
         // The statement is looked at first, each time before the request gets on.
         if let Either::Left(((connection, _), _)) = select(&mut running, kill).await {
             return goodbye(Some(connection)).await;
@@ -195,14 +200,6 @@ async fn stop(shelf: Arc<Shelf>, id: u32, mut running: Running) {
             return goodbye(Some(connection)).await;
         }
     }
-}
-
-/// Kills the whole connection: that holds even if it comes before the statement, or while the statement falls asleep.
-async fn kill(opts: &Opts, id: u32) -> Result<(), mysql_async::Error> {
-    #[allow(clippy::disallowed_methods)] // a connection that lives for one statement
-    let mut connection = mysql_async::Conn::new(opts.clone()).await?;
-    connection.query_drop(format!("KILL {id}")).await?;
-    connection.disconnect().await
 }
 
 async fn goodbye(connection: Option<mysql_async::Conn>) {
@@ -269,6 +266,7 @@ impl Conn {
     }
 
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        mariadb_value::fits(sql, &args, self.shelf.largest.get())?;
         let sql = sql.to_owned();
         self.tell(|mut connection| async move {
             let answer = answer(&mut connection, &sql, args).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
+use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts, prelude::Queryable};
 
 use super::tls::{self, Mode};
 use crate::{Error, Result};
@@ -75,6 +75,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
+pub(super) const LARGEST: &str = "select @@max_allowed_packet";
+
 /// MySQL's names. Its driver compares names whenever it asks an authority, so there is no `verify_ca`.
 const MODES: [(&str, Mode); 4] = [
     ("disabled", Mode::Disabled),
@@ -140,6 +142,14 @@ pub(super) async fn has_no_tls(opts: &Opts) -> bool {
         Ok(Err(e)) => matches!(e, mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)),
         Err(_) => false,
     }
+}
+
+/// Kills the whole connection: that holds even if it comes before the statement, or while the statement falls asleep.
+pub(super) async fn kill(opts: &Opts, id: u32) -> Result<(), mysql_async::Error> {
+    #[allow(clippy::disallowed_methods)] // a connection that lives for one statement
+    let mut connection = mysql_async::Conn::new(opts.clone()).await?;
+    connection.query_drop(format!("KILL {id}")).await?;
+    connection.disconnect().await
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use greenlit::{Class, Error, FromRow, Json, Opts, Reader, Result, Tx, Value, args, list};
 
-use crate::support::{TestDb, item, items, laws, laws_on, next_borrower};
+use crate::support::{Count, TestDb, item, items, laws, laws_on, next_borrower};
 
 laws! {
     values_travel_unchanged,
@@ -15,7 +15,10 @@ laws! {
     violated_constraints_have_the_same_names,
 }
 
-laws_on! { [mariadb]: i09_a_database_that_cannot_hold_every_text_is_refused }
+laws_on! { [mariadb]:
+    i09_a_database_that_cannot_hold_every_text_is_refused,
+    what_no_packet_carries_is_an_error,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, greenlit::Value)]
 struct ThingId(i64);
@@ -152,6 +155,25 @@ async fn i09_a_database_that_cannot_hold_every_text_is_refused(t: Arc<TestDb>) -
     let nameless = t.url().replace(t.url().rsplit('/').next().unwrap(), "");
     let opened = greenlit::Db::open(&nameless).await;
     assert!(matches!(&opened, Err(Error::Config(e)) if e.contains("no database")), "{:?}", opened.err());
+    Ok(())
+}
+
+async fn what_no_packet_carries_is_an_error(t: Arc<TestDb>) -> Result<()> {
+    let (db, most) = (t.open(1).await, t.raw_number("select @@max_allowed_packet").await as usize);
+    for length in [most, most + 1_000, 2 * most] {
+        let (runs, bytes) = (Count::default(), vec![b'x'; length]);
+        let own = runs.clone();
+        let result = db.tx(Opts::default(), async move |tx| {
+            own.up();
+            tx.exec("update item set v = length(?)", args![bytes]).await
+        });
+        let result = result.await;
+        assert!(result.as_ref().is_err_and(|e| e.class() == Class::Other && !e.is_transient()), "{result:?}");
+        assert_eq!((runs.get(), db.stats().discarded), (1, 0), "it cannot go better the next time");
+        assert_eq!(next_borrower(&db).await, (0, 0));
+    }
+    let bytes = vec![b'x'; most - 1_000];
+    assert_eq!(db.fetch_one::<(i64,)>("select length(?)", args![bytes]).await?, (most as i64 - 1_000,));
     Ok(())
 }
 

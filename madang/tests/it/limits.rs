@@ -111,7 +111,9 @@ async fn r01_churn_of_follows_likes_and_comments_waits() {
     let before = rows().await;
     assert_eq!(before, (0, 0, 2));
     // One quota for all that he writes, by whichever method.
-    for (method, path) in [(Method::PATCH, &follow), (Method::PUT, &follow), (Method::DELETE, &follow), (Method::PUT, &like)] {
+    for (method, path) in
+        [(Method::PATCH, &follow), (Method::PUT, &follow), (Method::DELETE, &follow), (Method::PUT, &like)]
+    {
         assert_told_to_wait(&ann.bare(method, path).await);
     }
     let comment = json!({"content": "three", "feed_id": feed});

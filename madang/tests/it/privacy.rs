@@ -40,7 +40,9 @@ async fn an_address_is_seen_by_its_owner_and_administrators_alone() {
     assert_eq!(addresses(&minsu, feed).await, ["minsu@example.com"; 7]);
     assert_eq!(addresses(&jiwoo, feed).await, [const { Value::Null }; 7]);
     assert_eq!(addresses(&app.anonymous(), feed).await, [const { Value::Null }; 7]);
-    let promote = async |tx: &mut greenlit::Tx| tx.exec("update users set is_admin = ? where id = ?", args![true, jiwoo.id]).await;
+    let promote = async |tx: &mut greenlit::Tx| {
+        tx.exec("update users set is_admin = ? where id = ?", args![true, jiwoo.id]).await
+    };
     app.app.db.tx(Opts::default(), promote).await.unwrap();
     assert_eq!(addresses(&jiwoo, feed).await, ["minsu@example.com"; 7]);
 }

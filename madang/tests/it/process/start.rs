@@ -77,9 +77,8 @@ mod defect_07_boards_that_start_at_once_on_an_empty_database_all_serve {
 
     async fn serve(scratch: Scratch) {
         let folders: Vec<_> = (0..4).map(|_| folder()).collect();
-        let starts = folders.iter().map(|(_, data)| async {
-            Board::start_with(data, &["--database-url", scratch.url()]).await
-        });
+        let starts =
+            folders.iter().map(|(_, data)| async { Board::start_with(data, &["--database-url", scratch.url()]).await });
         let mut boards = futures_util::future::join_all(starts).await;
         for (n, board) in boards.iter_mut().enumerate() {
             board.log_in(&format!("user{n}")).await;
