@@ -75,9 +75,6 @@ const MATRIX: [Row; 30] = [
     ("PUT", "/api/user/S/suspension", None, [401, 403, 401, 403, 200]),
     ("DELETE", "/api/user/S/suspension", None, [401, 403, 401, 403, 200]),
     ("GET", "/images/x.png", None, [404, 404, 404, 404, 404]),
-    // The last: it ends the owner.
-    ("DELETE", "/api/user/U/suspension", None, [401, 403, 401, 403, 200]),
-    ("PUT", "/api/user/U/suspension", None, [401, 403, 401, 403, 200]),
 ];
 
 /// Whether the matrix is about a route: those of one's own account and of the server name nothing of anybody's.
