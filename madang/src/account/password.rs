@@ -1,9 +1,12 @@
 //! Password hashes: Argon2id, off the runtime and never more at once than the machine can bear. The bcrypt hashes of the
 //! board before are verified, and replaced when their owners log in.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
+};
 
 use crate::{
     error::{Error, Result},
@@ -24,11 +27,19 @@ const MOST_LANES: u32 = 4;
 const MOST_BCRYPT_COST: u32 = 14;
 /// How many callers may wait for a turn; further ones are told to come back.
 const LINE: usize = 64;
+/// Bytes of a new hash.
+const HASH_LENGTH: usize = 32;
+
+/// What Argon2 works in. It is kept from one password to the next: asked again and again for an aligned piece of this size,
+/// the allocator of glibc takes new memory each time (before its version 2.38), until there is none left.
+type Memory = Vec<Block>;
 
 /// Hashes and verifies passwords. Clones share the turns.
 #[derive(Clone)]
 pub struct Passwords {
     turns: Turns,
+    /// No more than there are turns.
+    memories: Arc<Mutex<Vec<Memory>>>,
     /// The hash of no password, verified for unknown users so that they take as long as known ones.
     nobody: Arc<str>,
 }
@@ -36,8 +47,10 @@ pub struct Passwords {
 impl Default for Passwords {
     /// As many turns as there are processors.
     fn default() -> Self {
-        let nobody = hash_now(&secret::random_name()).unwrap_or_default();
-        Passwords { turns: Turns::per_processor(LINE), nobody: nobody.into() }
+        let mut memory = Memory::default();
+        let nobody = hash_now(&secret::random_name(), &mut memory).unwrap_or_default();
+        let memories = Arc::new(Mutex::new(vec![memory]));
+        Passwords { turns: Turns::per_processor(LINE), memories, nobody: nobody.into() }
     }
 }
 
@@ -47,7 +60,7 @@ impl Passwords {
     /// # Errors
     /// 503 if too many wait already.
     pub async fn hash(&self, password: String) -> Result<String> {
-        self.in_turn(move || hash_now(&password)).await?
+        self.in_turn(move |memory| hash_now(&password, memory)).await?
     }
 
     /// Whether the password is the one that was hashed, by Argon2id or by the bcrypt of the board before. Without a hash the answer is no, after the same time.
@@ -57,15 +70,19 @@ impl Passwords {
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.to_string());
-        self.in_turn(move || verify_now(&password, &hash) && known).await
+        self.in_turn(move |memory| verify_now(&password, &hash, memory) && known).await
     }
 
     /// Runs `work` on a thread that may block, when it is its turn. The turn lasts until the work has ended, even if the
     /// caller is gone.
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T> {
         let turn = self.turns.take().await?;
+        let memories = self.memories.clone();
         let work = move || {
-            let result = work();
+            let free = || memories.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = free().pop().unwrap_or_default();
+            let result = work(&mut memory);
+            free().push(memory);
             drop(turn);
             result
         };
@@ -73,16 +90,37 @@ impl Passwords {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| Error::internal(e.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+fn hash_now(password: &str, memory: &mut Memory) -> Result<String> {
+    hash_argon2(password, memory).map_err(|e| Error::internal(e.to_string()))
 }
 
-fn hash_now(password: &str) -> Result<String> {
-    let hash: PasswordHash = argon2()?
-        .hash_password_with_salt(password.as_bytes(), &secret::random::<16>())
-        .map_err(|e| Error::internal(e.to_string()))?;
-    Ok(hash.to_string())
+fn hash_argon2(password: &str, memory: &mut Memory) -> Result<String, argon2::password_hash::Error> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_LENGTH))?;
+    let (salt, mut hash) = (secret::random::<16>(), [0; HASH_LENGTH]);
+    let phc = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params)?,
+        salt: Some(Salt::new(&salt)?),
+        hash: None,
+    };
+    run_argon2(&Argon2::new(Algorithm::Argon2id, Version::V0x13, params), password, &salt, memory, &mut hash)?;
+    Ok(PasswordHash { hash: Some(Output::new(&hash)?), ..phc }.to_string())
+}
+
+/// What is left in the memory of another password does not matter: all of it is written before it is read.
+fn run_argon2(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+    memory: &mut Memory,
+    hash: &mut [u8],
+) -> argon2::Result<()> {
+    let blocks = argon2.params().block_count();
+    if memory.len() < blocks {
+        *memory = vec![Block::default(); blocks];
+    }
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, hash, memory)
 }
 
 /// Whether a hash that verified is to be replaced by one of today's.
@@ -93,8 +131,12 @@ pub(super) fn is_outdated(hash: &str) -> bool {
 /// How bcrypt hashes begin; `$2a$`, `$2b$` and `$2y$` are one algorithm, `$2x$` is a broken one.
 const BCRYPT: &str = "$2";
 
-fn verify_now(password: &str, hash: &str) -> bool {
-    if is_outdated(hash) { verify_bcrypt(password, hash) } else { verify_argon2(password, hash) }
+fn verify_now(password: &str, hash: &str, memory: &mut Memory) -> bool {
+    if is_outdated(hash) {
+        verify_bcrypt(password, hash)
+    } else {
+        verify_argon2(password, hash, memory).unwrap_or(false)
+    }
 }
 
 /// As the board before did it: what stands behind the first 72 bytes of a password does not count, and no password holds
@@ -105,12 +147,17 @@ fn verify_bcrypt(password: &str, hash: &str) -> bool {
     bearable && bcrypt::verify(password, hash).unwrap_or(false)
 }
 
-fn verify_argon2(password: &str, hash: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    let Ok(params) = Params::try_from(&hash) else { return false };
+/// `None` for a hash that is none.
+fn verify_argon2(password: &str, hash: &str, memory: &mut Memory) -> Option<bool> {
+    let phc = PasswordHash::new(hash).ok()?;
+    let params = Params::try_from(&phc).ok()?;
     let bearable =
         params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES;
-    bearable && argon2().is_ok_and(|argon2| argon2.verify_password(password.as_bytes(), &hash).is_ok())
+    let (salt, expected) = (phc.salt.filter(|_| bearable)?, phc.hash?);
+    let argon2 = Argon2::new(Algorithm::new(phc.algorithm).ok()?, phc.version?.try_into().ok()?, params);
+    let mut hash = vec![0; expected.len()];
+    run_argon2(&argon2, password, &salt, memory, &mut hash).ok()?;
+    Some(Output::new(&hash).ok()? == expected) // in constant time
 }
 
 #[cfg(test)]
