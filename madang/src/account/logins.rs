@@ -23,6 +23,8 @@ use crate::{
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long a token that was exchanged gives its successor once more, for a client whose answer was lost.
 const GRACE: Duration = Duration::from_secs(10);
+/// How many log-ins a user has at once; one more ends the oldest.
+const LOGINS: i64 = 100;
 /// How many log-ins that expired are swept in one transaction.
 const SWEEP: i64 = 500;
 
@@ -55,6 +57,7 @@ pub(super) async fn begin(app: &App, user: &User, verified: &str, hash: &str) ->
         }
         let epoch = queries::token_epoch(tx, user.id).await?;
         let login = queries::begin(tx, user.id, &place.family_hash(), now, now.after(LIFETIME)).await?;
+        queries::end_surplus(tx, user.id, LOGINS).await?;
         Ok::<_, greenlit::Error>(Some(Bearer { user: user.id, login, epoch }))
     };
     let bearer = app.db.tx(Opts::default(), begin).await?;

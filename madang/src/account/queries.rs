@@ -45,6 +45,9 @@ crate::statements! {
               and not exists (select 1 from images i where i.owner_id = users.id)";
 
     BEGIN = "insert into logins (user_id, family_hash, generation, create_dt, rotate_dt, expire_dt) values (?, ?, 0, ?, ?, ?)";
+    // The newest that is one too many, with those before it.
+    SURPLUS = "select id from logins where user_id = ? order by id desc limit 1 offset ?";
+    END_SURPLUS = "delete from logins where user_id = ? and id <= ?";
     LOCK_FAMILY = "update logins set rotate_dt = rotate_dt where family_hash = ?";
     FAMILY = "select l.id, l.user_id, l.generation, l.rotate_dt, u.token_epoch from logins l join users u on u.id = l.user_id \
               where l.family_hash = ? and l.expire_dt > ? and u.suspended_dt is null and u.erased_dt is null";
@@ -198,6 +201,15 @@ pub(super) async fn begin(
     expires: Timestamp,
 ) -> Result<LoginId> {
     tx.insert(BEGIN, args![user, family_hash, now, now, expires]).await.map(LoginId)
+}
+
+/// Ends the user's oldest log-ins, but for the newest so many.
+pub(super) async fn end_surplus(tx: &mut Tx, user: UserId, most: i64) -> Result<()> {
+    let surplus: Option<(LoginId,)> = tx.fetch_optional(SURPLUS, args![user, most]).await?;
+    match surplus {
+        Some((newest,)) => tx.exec(END_SURPLUS, args![user, newest]).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 /// A log-in whose user may use it; locked from here on.

@@ -267,7 +267,7 @@ async fn r02_a_stolen_token_guesses_passwords_no_faster() {
     app.clock.advance(Duration::from_secs(60));
     // The right one does not count.
     user.patch(password, body(PASSWORD)).await.expect(200);
-    for (method, path) in asks[1..].to_vec() {
+    for (method, path) in asks[1..].iter().cloned() {
         user.json(method, path, body("a password of now")).await.expect(200);
     }
 }

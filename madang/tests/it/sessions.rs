@@ -166,6 +166,23 @@ on_each_database! {
         assert_eq!(app.count("logins").await, 2);
     }
 
+    async fn a_user_has_a_hundred_logins_at_most(app: TestApp) {
+        let minsu = app.user("minsu").await;
+        let login = "insert into logins (user_id, family_hash, generation, create_dt, rotate_dt, expire_dt) \
+                     values (?, ?, 0, 0, 0, ?)";
+        let many = async |tx: &mut greenlit::Tx| {
+            for n in 0..120 {
+                tx.insert(login, greenlit::args![minsu.id, format!("family {n}"), i64::MAX]).await?;
+            }
+            Ok::<_, greenlit::Error>(())
+        };
+        app.app.db.tx(greenlit::Opts::default(), many).await.unwrap();
+        let mut device = log_in(&app, "minsu", PASSWORD).await;
+        assert_eq!(app.count("logins").await, 100);
+        assert_lives(&app, &mut device).await;
+        minsu.get(PROFILE).await.refused(401, "invalid_token");
+    }
+
     async fn a09_a_logout_ends_what_it_names(app: TestApp) {
         let minsu = app.user("minsu").await;
         app.user("jiho").await;
