@@ -1,8 +1,11 @@
 //! Likes of feeds and comments, alone and in crowds.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use futures_util::future::join_all;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::support::{Client, assert_answer, on_each_database};
 
@@ -117,6 +120,28 @@ on_each_database! {
             }
             app.assert_consistent().await;
         }
+    }
+
+    // For longer, set MADANG_TEST_SECONDS.
+    async fn z06_a_hundred_clients_toggle_one_like_for_a_while(app: TestApp) {
+        let crowd = &app.crowd(100).await;
+        crowd[0].create_feed("feed", &[]).await;
+        let seconds = std::env::var("MADANG_TEST_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
+        let end = Instant::now() + Duration::from_secs(seconds);
+        let toggle = async |client: &Client| {
+            let mut toggles = 0;
+            while Instant::now() < end {
+                client.bare(Method::PATCH, "/api/like/?feed_id=1").await.expect(200);
+                toggles += 1;
+            }
+            assert_eq!(likes(client, "feed").await.1, toggles % 2 == 1, "after {toggles} toggles");
+            toggles
+        };
+        let toggles: Vec<i64> = join_all(crowd.iter().map(toggle)).await;
+        println!("{} toggles in {seconds} s", toggles.iter().sum::<i64>());
+        let liked = toggles.iter().filter(|toggles| *toggles % 2 == 1).count();
+        assert_eq!((likes(&crowd[0], "feed").await.0, app.count("feed_likes").await), (liked as i64, liked as i64));
+        app.assert_consistent().await;
     }
 
     async fn z06_a_hundred_users_like_at_once(app: TestApp) {
