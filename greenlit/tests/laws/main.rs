@@ -14,6 +14,7 @@ mod migrations;
 mod not_shown;
 mod ownership;
 mod proxy;
+mod raw;
 mod scopes;
 mod support;
 mod time_reads;

@@ -13,6 +13,8 @@ use mysql_async::prelude::Queryable as _;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use tokio::time::{Instant, timeout};
 
+pub(crate) use crate::raw::{raw_mariadb, raw_postgres, raw_sqlite};
+
 /// A test that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Set in a child process: the database that it shall use.
@@ -233,8 +235,8 @@ impl TestDb {
                             and pid <> pg_backend_pid() and state like 'idle in transaction%'";
                 return self.raw_number(open).await == 0;
             }
-            let (sessions, in_transaction) = (self.sessions().await, self.in_transaction().await);
-            !sessions.iter().any(|session| in_transaction.contains(session))
+            let open = self.in_transaction().await;
+            !self.sessions().await.iter().any(|session| open.contains(session))
         })
         .await;
     }
@@ -349,26 +351,6 @@ pub(crate) async fn open(url: &str, connections: usize) -> Db {
     let mut config = Config::default();
     config.connections = connections;
     Db::open_with(url, &config).await.unwrap()
-}
-
-pub(crate) fn raw_sqlite(url: &str) -> rusqlite::Connection {
-    #[allow(clippy::disallowed_methods)] // the laws look past greenlit
-    let connection = rusqlite::Connection::open(url.strip_prefix("sqlite:").unwrap()).unwrap();
-    connection.busy_timeout(Duration::from_secs(10)).unwrap();
-    connection.execute_batch("pragma foreign_keys = on").unwrap();
-    connection
-}
-
-pub(crate) async fn raw_postgres(url: &str) -> tokio_postgres::Client {
-    #[allow(clippy::disallowed_methods)] // the laws look past greenlit
-    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(driver);
-    client
-}
-
-pub(crate) async fn raw_mariadb(url: &str) -> mysql_async::Conn {
-    #[allow(clippy::disallowed_methods)] // the laws look past greenlit
-    mysql_async::Conn::from_url(url.split('?').next().unwrap().replacen("mariadb:", "mysql:", 1)).await.unwrap()
 }
 
 /// Waits until something is true, for five seconds.
