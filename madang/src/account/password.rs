@@ -47,10 +47,9 @@ pub struct Passwords {
 impl Default for Passwords {
     /// As many turns as there are processors.
     fn default() -> Self {
-        let mut memory = Memory::default();
-        let nobody = hash_now(&secret::random_name(), &mut memory).unwrap_or_default();
-        let memories = Arc::new(Mutex::new(vec![memory]));
-        Passwords { turns: Turns::per_processor(LINE), memories, nobody: nobody.into() }
+        // No password is known to have this hash; to look takes as long as it does for others.
+        let nobody = write(&secret::random::<16>(), &secret::random::<HASH_LENGTH>()).unwrap_or_default();
+        Passwords { turns: Turns::per_processor(LINE), memories: Arc::default(), nobody: nobody.into() }
     }
 }
 
@@ -95,17 +94,26 @@ fn hash_now(password: &str, memory: &mut Memory) -> Result<String> {
 }
 
 fn hash_argon2(password: &str, memory: &mut Memory) -> Result<String, argon2::password_hash::Error> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_LENGTH))?;
     let (salt, mut hash) = (secret::random::<16>(), [0; HASH_LENGTH]);
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params()?);
+    run_argon2(&argon2, password, &salt, memory, &mut hash)?;
+    write(&salt, &hash)
+}
+
+fn params() -> argon2::Result<Params> {
+    Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_LENGTH))
+}
+
+/// A hash of ours as a PHC string.
+fn write(salt: &[u8], hash: &[u8]) -> Result<String, argon2::password_hash::Error> {
     let phc = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(&params)?,
-        salt: Some(Salt::new(&salt)?),
-        hash: None,
+        params: ParamsString::try_from(&params()?)?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(Output::new(hash)?),
     };
-    run_argon2(&Argon2::new(Algorithm::Argon2id, Version::V0x13, params), password, &salt, memory, &mut hash)?;
-    Ok(PasswordHash { hash: Some(Output::new(&hash)?), ..phc }.to_string())
+    Ok(phc.to_string())
 }
 
 /// What is left in the memory of another password does not matter: all of it is written before it is read.
