@@ -99,13 +99,13 @@ enum FieldStep {
 #[openapi(
     info(
         title = "Madang",
-        description = "A community board: accounts, feeds and images.\n\nLog in, press Authorize and paste the access token.",
+        description = "A community board: accounts, feeds with images, comments, likes and follows.\n\nLog in, press Authorize and paste the access token.",
         license(name = "MIT OR Apache-2.0"),
     ),
     components(schemas(Problem, Problems, Refused)),
     modifiers(&Additions),
     tags(
-        (name = "auth", description = "Sign up and log in"),
+        (name = "auth", description = "Sign up, log in and out"),
         (name = "feed", description = "Feeds with images"),
         (name = "comment", description = "Comments on feeds"),
         (name = "like", description = "Likes of feeds and comments"),
