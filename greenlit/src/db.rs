@@ -36,6 +36,13 @@ pub struct Db {
     pub(crate) pool: Arc<Pool>,
 }
 
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the URL, which may have a password.
+        f.debug_struct("Db").field("dialect", &self.dialect()).field("stats", &self.stats()).finish()
+    }
+}
+
 /// How a database is opened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

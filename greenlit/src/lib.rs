@@ -90,6 +90,7 @@ compile_error!(
      default; with `default-features = false`, name those that you use)"
 );
 
+pub mod blocking;
 mod db;
 mod driver;
 mod error;
