@@ -68,7 +68,7 @@
 //! |---|---|
 //! | REQUIRED | [`Db::tx`] at the edge, [`Tx::required`] inside |
 //! | NESTED | [`Tx::savepoint`] |
-//! | REQUIRES_NEW | not yet |
+//! | REQUIRES_NEW | [`Db::requires_new`] |
 //! | MANDATORY | a `&mut Tx` parameter |
 //! | SUPPORTS | a `&mut impl Reader` parameter |
 //! | NEVER | a `&Db` parameter: refused inside a session |
@@ -99,6 +99,7 @@ mod once;
 mod opts;
 mod outbox;
 mod retry;
+mod route;
 mod row;
 mod session;
 mod sql;
@@ -114,6 +115,7 @@ pub use greenlit_derive::{FromRow, Value};
 pub use migrate::{Migrated, Migration};
 pub use opts::Opts;
 pub use outbox::{Backlog, Job, Outbox, ParkedJob};
+pub use route::Token;
 pub use row::{FromRow, Row, by_key};
 pub use tx::{Read, Reader, Tx, TxFn};
 pub use value::{FromValue, Json, Value, list};

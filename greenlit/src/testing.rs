@@ -82,7 +82,7 @@ impl Scratch {
     /// # Errors
     /// As [`Db::open`] and [`Db::migrate`].
     pub async fn open(&self, connections: usize) -> Result<Db> {
-        let db = Db::open_with(&self.url, &Config { connections }).await?;
+        let db = Db::open_with(&self.url, &Config { connections, ..Config::default() }).await?;
         db.migrate(&[]).await?;
         Ok(db)
     }

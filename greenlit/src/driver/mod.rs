@@ -26,7 +26,10 @@ mod sqlite_error;
 #[cfg(feature = "tls")]
 mod tls;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use crate::{Config, Error, Result, Value, row::Answer};
 
@@ -231,6 +234,24 @@ impl Conn {
     /// other error that nothing was committed.
     pub(crate) async fn commit(&mut self) -> Result<()> {
         each!(self, conn => conn.commit().await)
+    }
+
+    /// Where the primary's history stands now, for [`reached`](Conn::reached): an LSN, or GTIDs.
+    pub(crate) async fn position(&mut self) -> Result<String> {
+        match self {
+            Conn::Sqlite(_) => Ok(String::new()),
+            Conn::Postgres(conn) => conn.position().await,
+            Conn::MariaDb(conn) => conn.position().await,
+        }
+    }
+
+    /// Waits until this replica has come as far as the position; `false` if that took longer than `patience`.
+    pub(crate) async fn reached(&mut self, position: &str, patience: Duration) -> Result<bool> {
+        match self {
+            Conn::Sqlite(_) => Ok(false),
+            Conn::Postgres(conn) => conn.reached(position, patience).await,
+            Conn::MariaDb(conn) => conn.reached(position, patience).await,
+        }
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<()> {

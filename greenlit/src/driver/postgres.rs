@@ -14,7 +14,7 @@ use futures_util::TryStreamExt;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_postgres::{
     AsyncMessage, CancelToken, Client, Row, SimpleQueryMessage, Statement,
@@ -28,7 +28,7 @@ use super::{
     postgres_options,
     postgres_value::{Column, Param},
 };
-use crate::{Class, Config, Error, Result, Value, row::Answer, sql};
+use crate::{Class, Config, Error, Result, Value, args, row::Answer, sql};
 
 /// How long cleaning up after a dropped session may take before its connection is given up.
 const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
@@ -40,6 +40,8 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 const CANCEL_REQUESTS: usize = 5;
 /// How long after a request the connection is watched for its end.
 const CANCEL_PAUSE: Duration = Duration::from_millis(400);
+/// How long a replica replays between two looks at how far it has come.
+const REPLAY_PAUSE: Duration = Duration::from_millis(5);
 /// How many prepared statements a connection remembers.
 const STATEMENTS: usize = 512;
 /// How many cancel requests are on their way at once: each is a connection of its own.
@@ -314,6 +316,28 @@ impl Conn {
         self.batch("ROLLBACK").await?;
         self.open = false;
         Ok(())
+    }
+
+    pub(crate) async fn position(&mut self) -> Result<String> {
+        // Where the next record goes: behind every COMMIT that was acknowledged, even if it is not written yet.
+        let answer = self.run("select cast(pg_current_wal_insert_lsn() as text)", Vec::new()).await?;
+        answer.decode::<(String,)>()?.pop().map(|(lsn,)| lsn).ok_or(Error::NotFound)
+    }
+
+    pub(crate) async fn reached(&mut self, position: &str, patience: Duration) -> Result<bool> {
+        // A server that replays nothing is no replica: it says null, and cannot be waited for.
+        const REACHED: &str = "select pg_last_wal_replay_lsn() >= cast(cast(? as text) as pg_lsn)";
+        let end = Instant::now() + patience;
+        loop {
+            let answer = self.run(REACHED, args![position]).await?;
+            if let Some((Some(true),)) = answer.decode::<(Option<bool>,)>()?.pop() {
+                return Ok(true);
+            }
+            if Instant::now() + REPLAY_PAUSE > end {
+                return Ok(false);
+            }
+            tokio::time::sleep(REPLAY_PAUSE).await;
+        }
     }
 
     pub(crate) fn transaction_ended(&self) -> bool {

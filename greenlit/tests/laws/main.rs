@@ -16,6 +16,8 @@ mod not_shown;
 mod ownership;
 mod proxy;
 mod raw;
+mod replicas;
+mod requires_new;
 mod scopes;
 mod support;
 mod time_reads;
