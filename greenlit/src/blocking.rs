@@ -112,6 +112,20 @@ impl Db {
         self.wait(self.db.tx(opts, async move |tx: &mut crate::Tx| f(&mut Tx::over(tx))))
     }
 
+    /// Runs a transaction of its own, whatever transaction is open around it; see
+    /// [`greenlit::Db::requires_new`](crate::Db::requires_new).
+    ///
+    /// # Errors
+    /// As [`greenlit::Db::requires_new`](crate::Db::requires_new), and [`Error::InsideRuntime`].
+    pub fn requires_new<F, T, E>(&self, opts: Opts, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Clone + Send,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        self.wait(self.db.requires_new(opts, async move |tx: &mut crate::Tx| f(&mut Tx::over(tx))))
+    }
+
     /// Runs a read session: every statement in it sees the same snapshot, and none can write; see
     /// [`greenlit::Db::read`](crate::Db::read).
     ///

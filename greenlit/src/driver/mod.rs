@@ -239,8 +239,11 @@ impl Conn {
     /// Where the primary's history stands now, for [`reached`](Conn::reached): an LSN, or GTIDs.
     pub(crate) async fn position(&mut self) -> Result<String> {
         match self {
+            #[cfg(feature = "sqlite")]
             Conn::Sqlite(_) => Ok(String::new()),
+            #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => conn.position().await,
+            #[cfg(feature = "mariadb")]
             Conn::MariaDb(conn) => conn.position().await,
         }
     }
@@ -248,8 +251,11 @@ impl Conn {
     /// Waits until this replica has come as far as the position; `false` if that took longer than `patience`.
     pub(crate) async fn reached(&mut self, position: &str, patience: Duration) -> Result<bool> {
         match self {
+            #[cfg(feature = "sqlite")]
             Conn::Sqlite(_) => Ok(false),
+            #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => conn.reached(position, patience).await,
+            #[cfg(feature = "mariadb")]
             Conn::MariaDb(conn) => conn.reached(position, patience).await,
         }
     }

@@ -18,7 +18,7 @@ laws! {
     blocking_effects_and_jobs_follow_the_commit,
     blocking_threads_share_a_database,
 }
-laws_on! { [postgres mariadb]: blocking_tries_start_from_scratch }
+laws_on! { [postgres mariadb]: blocking_requires_new_commits_by_itself, blocking_tries_start_from_scratch }
 
 /// Runs a script on a thread that no runtime knows.
 async fn script<T: Send + 'static>(script: impl FnOnce() -> T + Send + 'static) -> T {
@@ -245,6 +245,21 @@ async fn blocking_threads_share_a_database(t: Arc<TestDb>) -> Result<()> {
             thread.join().expect("no panic")?;
         }
         assert_eq!(db.fetch_one::<(i64,)>("select v from item", args![])?, (80,));
+        Ok(())
+    })
+    .await
+}
+
+async fn blocking_requires_new_commits_by_itself(t: Arc<TestDb>) -> Result<()> {
+    script(move || {
+        let db = open(&t, 1)?;
+        let failed = db.tx(Opts::default(), |tx| {
+            item(tx, 1)?;
+            db.requires_new(Opts::default(), |tx| item(tx, 2))?;
+            Err::<(), _>(Error::NotFound)
+        });
+        assert!(matches!(failed, Err(Error::NotFound)), "{failed:?}");
+        assert_eq!(items(&mut db.single())?, [2]);
         Ok(())
     })
     .await
