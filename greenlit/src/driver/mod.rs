@@ -10,6 +10,8 @@ mod mariadb_value;
 mod postgres;
 mod postgres_error;
 mod postgres_options;
+mod postgres_replica;
+mod postgres_session;
 mod postgres_value;
 mod sqlite;
 mod sqlite_error;
@@ -152,6 +154,17 @@ impl Conn {
     /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         each!(self, conn => conn.run(sql, args).await)
+    }
+
+    /// Like `run`, but a lock that another transaction holds is waited for two seconds at most.
+    pub(crate) async fn run_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        match self {
+            Conn::Sqlite(conn) => conn.run(sql, args).await, // the wait for the one writer is over
+            Conn::Postgres(conn) => conn.run_briefly(sql, args).await,
+            Conn::MariaDb(conn) => {
+                conn.run(&format!("set statement innodb_lock_wait_timeout = 2 for {sql}"), args).await
+            }
+        }
     }
 
     /// Runs one INSERT of one row and brings back its id, if one was inserted.
