@@ -129,8 +129,8 @@ impl Route {
             return self.separate.get_or_try_init(open).await?.acquire(access).await;
         }
         match &opts.after {
-            // Whatever went wrong on a replica, the primary does not suffer from it.
-            Some(token) if access == Access::Read && first => match self.replica(token).await {
+            // Whatever went wrong on a replica, the primary does not suffer from it. PostgreSQL's cannot be serializable.
+            Some(token) if access == Access::Read && first && !opts.serializable => match self.replica(token).await {
                 Some(conn) => Ok(conn),
                 None => self.primary.acquire(access).await,
             },

@@ -18,6 +18,10 @@ mod postgres_error;
 #[cfg(feature = "postgres")]
 mod postgres_options;
 #[cfg(feature = "postgres")]
+mod postgres_replica;
+#[cfg(feature = "postgres")]
+mod postgres_session;
+#[cfg(feature = "postgres")]
 mod postgres_value;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -194,6 +198,20 @@ impl Conn {
     /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         each!(self, conn => conn.run(sql, args).await)
+    }
+
+    /// Like `run`, but a lock that another transaction holds is waited for two seconds at most.
+    pub(crate) async fn run_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(conn) => conn.run(sql, args).await, // the wait for the one writer is over
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.run_briefly(sql, args).await,
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => {
+                conn.run(&format!("set statement innodb_lock_wait_timeout = 2 for {sql}"), args).await
+            }
+        }
     }
 
     /// Runs one INSERT of one row and brings back its id, if one was inserted.
