@@ -90,6 +90,11 @@ pub(crate) struct Counters {
     pub(crate) rolled_back: AtomicU64,
     pub(crate) warnings: AtomicU64,
     pub(crate) statements: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) rollbacks: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) waits: AtomicU64,
+    pub(crate) waited_us: AtomicU64,
 }
 
 impl Counters {

@@ -19,6 +19,7 @@ mod raw;
 mod replicas;
 mod requires_new;
 mod scopes;
+mod stats;
 mod support;
 mod time_reads;
 mod tls;
