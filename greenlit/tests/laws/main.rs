@@ -8,6 +8,7 @@
 
 mod cancellation;
 mod commit_retry;
+mod depth;
 mod effects;
 mod lost;
 mod migrations;
