@@ -8,6 +8,7 @@
 
 mod cancellation;
 mod commit_retry;
+mod deadlines;
 mod depth;
 mod effects;
 mod lost;
@@ -17,6 +18,7 @@ mod ownership;
 mod proxy;
 mod raw;
 mod scopes;
+mod stopping;
 mod support;
 mod time_reads;
 mod tls;
