@@ -250,7 +250,7 @@ async fn spoil_commit(
         return Ok(false);
     }
     server.write_all(commit).await?;
-    server.read(&mut swallowed).await?;
+    let _swallowed = server.read(&mut swallowed).await?;
     Ok(true)
 }
 
