@@ -33,6 +33,8 @@ pub(crate) struct Session {
     access: Access,
     opts: Opts,
     deadline: Instant,
+    /// Not run again, so far.
+    first: bool,
     conn: Option<Conn>,
     /// A statement was begun and has not ended; it stays so if the statement's future is dropped.
     in_flight: bool,
@@ -47,13 +49,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn until(db: &Db, opts: &Opts, access: Access, deadline: Instant) -> Session {
+    pub(crate) fn until(db: &Db, opts: &Opts, access: Access, deadline: Instant, first: bool) -> Session {
         let outermost = Scope { failed: None, effects: 0 };
         Session {
             db: db.clone(),
             access,
             opts: opts.clone(),
             deadline,
+            first,
             conn: None,
             in_flight: false,
             doom: None,
@@ -118,6 +121,12 @@ impl Session {
         self.statement(async |conn| conn.run(&sql, args).await).await
     }
 
+    /// Asks where the history of the database stands.
+    pub(crate) async fn position(&mut self) -> Result<String> {
+        self.connected().await?;
+        self.statement(async |conn| conn.position().await).await
+    }
+
     fn admit(&mut self, sql: &str) -> Result<()> {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
@@ -127,7 +136,7 @@ impl Session {
             return Err(Error::Refused(word));
         }
         self.statements += 1;
-        Counters::add(&self.db.pool.counters().statements);
+        Counters::add(&self.db.route.primary().counters().statements);
         if self.statements > self.opts.budget {
             self.doom(Doom::BudgetPassed);
             let limit = self.opts.budget;
@@ -152,7 +161,8 @@ impl Session {
 
     async fn connected(&mut self) -> Result<()> {
         self.in_flight = true;
-        let acquired = timeout_at(self.deadline, self.db.pool.acquire(self.access)).await;
+        let acquire = self.db.route.acquire(self.access, &self.opts, self.first);
+        let acquired = timeout_at(self.deadline, acquire).await;
         self.in_flight = false;
         match acquired {
             Ok(Ok(conn)) => {

@@ -271,7 +271,7 @@ impl Reader for Read {
 
 impl Reader for Single<'_> {
     async fn fetch<R: FromRow>(&mut self, sql: &str, args: Vec<Value>) -> Result<Vec<R>> {
-        self.db.fetch(sql, args).await
+        self.run(sql, args).await?.decode()
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     mariadb_session, mariadb_value,
     tls::Mode,
 };
-use crate::{Class, Config, Error, Result, Value, row::Answer};
+use crate::{Class, Config, Error, Result, Value, args, row::Answer};
 
 /// How long cleaning up after a dropped session may take before its connection is given up.
 const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
@@ -330,6 +330,20 @@ impl Conn {
         Ok(())
     }
 
+    pub(crate) async fn position(&mut self) -> Result<String> {
+        let answer = self.run("select @@global.log_bin, @@global.gtid_binlog_pos", Vec::new()).await?;
+        match answer.decode::<(bool, String)>()?.pop() {
+            Some((true, gtid)) => Ok(gtid),
+            _ => Err(Error::Config("replicas need a primary that writes a binary log: log_bin is off".to_owned())),
+        }
+    }
+
+    pub(crate) async fn reached(&mut self, position: &str, patience: Duration) -> Result<bool> {
+        let answer = self.run("select master_gtid_wait(?, ?)", args![position, patience.as_secs_f64()]).await?;
+        // 0: it is there; -1: it was not in time; null: it replays nothing.
+        Ok(matches!(answer.decode::<(Option<i64>,)>()?.pop(), Some((Some(0),))))
+    }
+
     pub(crate) fn transaction_ended(&self) -> bool {
         self.open && self.running.is_none() && !self.in_transaction
     }
@@ -379,7 +393,7 @@ mod tests {
     #[tokio::test]
     async fn a_transaction_that_ended_behind_its_back_is_noticed() -> Result<()> {
         let scratch = crate::testing::Scratch::mariadb().await?;
-        let pool = Pool::open(scratch.url(), &Config { connections: 1 }).await?;
+        let pool = Pool::open(scratch.url(), &Config { connections: 1, ..Config::default() }).await?;
         for (end, fails) in [("COMMIT", false), ("COMMIT; no statement at all", true), ("SET autocommit = 1", false)] {
             let mut conn = pool.acquire().await?;
             conn.begin(Begin { access: Access::Write, serializable: false }).await?;

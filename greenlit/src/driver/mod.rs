@@ -3,19 +3,37 @@
 //! A connection's `Drop` keeps the promise on which the laws of cancellation rest: whatever state it is dropped in, the
 //! next borrower gets a clean connection or a new one.
 
+#[cfg(feature = "mariadb")]
 mod mariadb;
+#[cfg(feature = "mariadb")]
 mod mariadb_error;
+#[cfg(feature = "mariadb")]
 mod mariadb_session;
+#[cfg(feature = "mariadb")]
 mod mariadb_value;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
 mod postgres_error;
+#[cfg(feature = "postgres")]
 mod postgres_options;
+#[cfg(feature = "postgres")]
+mod postgres_replica;
+#[cfg(feature = "postgres")]
+mod postgres_session;
+#[cfg(feature = "postgres")]
 mod postgres_value;
+#[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
 mod sqlite_error;
+#[cfg(feature = "tls")]
 mod tls;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use crate::{Config, Error, Result, Value, row::Answer};
 
@@ -81,50 +99,78 @@ impl Counters {
 }
 
 pub(crate) enum Pool {
+    #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Pool),
+    #[cfg(feature = "postgres")]
     Postgres(postgres::Pool),
+    #[cfg(feature = "mariadb")]
     MariaDb(mariadb::Pool),
 }
 
 /// A connection on loan.
 pub(crate) enum Conn {
+    #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Conn),
+    #[cfg(feature = "postgres")]
     Postgres(Box<postgres::Conn>),
+    #[cfg(feature = "mariadb")]
     MariaDb(Box<mariadb::Conn>),
 }
+
+/// What the URLs of the databases begin with that this build can speak to.
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "sqlite")]
+    "sqlite:",
+    #[cfg(feature = "postgres")]
+    "postgres:",
+    #[cfg(feature = "mariadb")]
+    "mariadb:",
+];
 
 impl Pool {
     /// Opens the database that the URL names and makes sure that it answers.
     pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
         // A word without a colon is no URL, be it that of a database.
         match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+            #[cfg(feature = "sqlite")]
             "sqlite" => sqlite::Pool::open(url, config).await.map(Pool::Sqlite),
+            #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => postgres::Pool::open(url, config).await.map(Pool::Postgres),
+            #[cfg(feature = "mariadb")]
             "mariadb" | "mysql" => mariadb::Pool::open(url, config).await.map(Pool::MariaDb),
-            _ => Err(Error::Config("the database's URL begins with sqlite:, postgres: or mariadb:".to_owned())),
+            _ => Err(Error::Config(format!("the database's URL begins with one of {}", SCHEMES.join(", ")))),
         }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
+            #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
             Pool::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "mariadb")]
             Pool::MariaDb(_) => Dialect::MariaDb,
         }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
         match self {
+            #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.counters(),
+            #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => pool.counters(),
+            #[cfg(feature = "mariadb")]
             Pool::MariaDb(pool) => pool.counters(),
         }
     }
 
     pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {
         match self {
+            #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.acquire(access).await.map(Conn::Sqlite),
+            #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => pool.acquire().await.map(Box::new).map(Conn::Postgres),
+            #[cfg(feature = "mariadb")]
             Pool::MariaDb(pool) => pool.acquire().await.map(Box::new).map(Conn::MariaDb),
         }
     }
@@ -134,8 +180,11 @@ impl Pool {
 macro_rules! each {
     ($self:expr, $conn:ident => $call:expr) => {
         match $self {
+            #[cfg(feature = "sqlite")]
             Conn::Sqlite($conn) => $call,
+            #[cfg(feature = "postgres")]
             Conn::Postgres($conn) => $call,
+            #[cfg(feature = "mariadb")]
             Conn::MariaDb($conn) => $call,
         }
     };
@@ -149,6 +198,20 @@ impl Conn {
     /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         each!(self, conn => conn.run(sql, args).await)
+    }
+
+    /// Like `run`, but a lock that another transaction holds is waited for two seconds at most.
+    pub(crate) async fn run_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(conn) => conn.run(sql, args).await, // the wait for the one writer is over
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.run_briefly(sql, args).await,
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => {
+                conn.run(&format!("set statement innodb_lock_wait_timeout = 2 for {sql}"), args).await
+            }
+        }
     }
 
     /// Runs one INSERT of one row and brings back its id, if one was inserted.
@@ -169,8 +232,10 @@ impl Conn {
     /// Where DDL ends transactions, migrations run without one, on a connection that nobody else gets afterwards.
     pub(crate) async fn own(&mut self) -> Result<()> {
         match self {
+            #[cfg(feature = "mariadb")]
             Conn::MariaDb(conn) => conn.own().await,
-            Conn::Sqlite(_) | Conn::Postgres(_) => Ok(()),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            _ => Ok(()),
         }
     }
 
@@ -187,6 +252,30 @@ impl Conn {
     /// other error that nothing was committed.
     pub(crate) async fn commit(&mut self) -> Result<()> {
         each!(self, conn => conn.commit().await)
+    }
+
+    /// Where the primary's history stands now, for [`reached`](Conn::reached): an LSN, or GTIDs.
+    pub(crate) async fn position(&mut self) -> Result<String> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(_) => Ok(String::new()),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.position().await,
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => conn.position().await,
+        }
+    }
+
+    /// Waits until this replica has come as far as the position; `false` if that took longer than `patience`.
+    pub(crate) async fn reached(&mut self, position: &str, patience: Duration) -> Result<bool> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(_) => Ok(false),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.reached(position, patience).await,
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => conn.reached(position, patience).await,
+        }
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<()> {

@@ -6,6 +6,7 @@
 // Tests end at the first thing that is not as it should be, and say what they saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod blocking;
 mod cancellation;
 mod commit_retry;
 mod deadlines;
@@ -17,6 +18,8 @@ mod not_shown;
 mod ownership;
 mod proxy;
 mod raw;
+mod replicas;
+mod requires_new;
 mod scopes;
 mod stopping;
 mod support;

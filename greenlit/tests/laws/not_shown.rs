@@ -6,6 +6,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     ("11", "sqlite", "a statement is stopped by a flag of its own session: there is no id that could be another's"),
     ("18", "sqlite", "one writer cannot deadlock, and a serializable one has no serialization failures"),
     ("19, lost connection", "sqlite", "there is no connection to lose"),
+    ("21, separate connections", "sqlite", "it has one writer: a second transaction inside the first is refused"),
     ("26", "sqlite", "COMMIT is a function call: its answer cannot be lost while its caller lives"),
     (
         "28, deadlocks and tries",
@@ -14,6 +15,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     ),
     ("30", "sqlite", "there is no connection to lose"),
     ("32", "postgres", "it has no upgrade from reader to writer"),
+    ("37, replicas", "sqlite", "it has none"),
     ("42", "postgres", "synchronous_commit is the server's own default"),
     (
         "19, a statement that ends the transaction",
@@ -31,9 +33,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
 
 /// Laws that no test shows yet.
 const NOT_YET: &[(&str, &str)] = &[
-    ("21", "there is no requires_new"),
     ("27", "in WAL mode, which greenlit sets, COMMIT does not meet BUSY"),
-    ("37", "there are no replicas"),
     ("41", "there is no group commit"),
 ];
 
