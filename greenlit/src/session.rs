@@ -16,6 +16,9 @@ use crate::{
 /// How long a caller waits for the answer to a COMMIT before it is told that the outcome is unknown, and for the effects.
 /// Both go on.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
+/// How many savepoints may be open inside each other. More is a recursion that nobody meant, and PostgreSQL slows down
+/// for everybody past 64.
+const SAVEPOINTS: usize = 32;
 
 pub(crate) type Effect = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -137,7 +140,7 @@ impl Session {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
         }
-        if let Some(word) = sql::control_word(sql) {
+        if let Some(word) = sql::refused(sql) {
             self.fail_scope(Doom::StatementFailed);
             return Err(Error::Refused(word));
         }
@@ -231,8 +234,12 @@ impl Session {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
         }
-        self.begun().await?;
         let depth = self.scopes.len();
+        if depth > SAVEPOINTS {
+            self.fail_scope(Doom::StatementFailed);
+            return Err(Error::Refused(format!("more than {SAVEPOINTS} savepoints inside each other")));
+        }
+        self.begun().await?;
         self.statement(async |conn| conn.savepoint(Savepoint::Open(depth)).await).await?;
         let effects = self.effects.len();
         self.scopes.push(Scope { failed: None, effects });
