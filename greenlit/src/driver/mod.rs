@@ -6,6 +6,8 @@
 #[cfg(feature = "mariadb")]
 mod mariadb;
 #[cfg(feature = "mariadb")]
+mod mariadb_conn;
+#[cfg(feature = "mariadb")]
 mod mariadb_error;
 #[cfg(feature = "mariadb")]
 mod mariadb_session;
