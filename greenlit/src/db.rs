@@ -87,6 +87,8 @@ pub struct Stats {
     /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
     /// budget compares.
     pub statements: u64,
+    /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
+    pub groups: u64,
 }
 
 impl Db {
@@ -135,6 +137,7 @@ impl Db {
             rolled_back: sum(|c| &c.rolled_back),
             warnings: sum(|c| &c.warnings),
             statements: sum(|c| &c.statements),
+            groups: sum(|c| &c.groups),
         }
     }
 
