@@ -10,6 +10,8 @@ mod blocking;
 mod cancellation;
 mod commit_retry;
 mod effects;
+mod group_commit;
+mod group_failures;
 mod lost;
 mod migrations;
 mod not_shown;

@@ -305,7 +305,12 @@ impl TestDb {
     /// Starts the running test a second time, as a process of its own on this database. Wait for its words, then let it
     /// end or kill it.
     pub(crate) fn child(&self) -> Process {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        self.child_of(Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// The same, by a command that runs this program.
+    pub(crate) fn child_of(&self, mut command: Command) -> Process {
+        let mut child = command
             .args([&self.test, "--exact", "--nocapture"])
             .env(CHILD, &self.url)
             .stdout(Stdio::piped())
@@ -334,10 +339,16 @@ impl Process {
         line
     }
 
-    /// Kills the child as the kernel would when memory is short.
-    pub(crate) fn kill(mut self) {
+    /// Kills the child as the kernel would when memory is short; tells what it had said by then.
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        let mut rest = Vec::new();
+        while rest.last() != Some(&String::new()) {
+            rest.push(String::new());
+            self.words.read_line(rest.last_mut().unwrap()).unwrap();
+        }
+        rest
     }
 
     /// Waits for the child's end.
