@@ -12,6 +12,8 @@ mod commit_retry;
 mod deadlines;
 mod depth;
 mod effects;
+mod group_commit;
+mod group_failures;
 mod lost;
 mod migrations;
 mod not_shown;
