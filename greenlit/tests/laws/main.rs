@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod cancellation;
+mod cluster_postgres;
 mod commit_retry;
 mod effects;
 mod lost;
 mod migrations;
 mod not_shown;
 mod ownership;
+mod pipelining;
 mod proxy;
 mod raw;
 mod replicas;
