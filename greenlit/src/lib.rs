@@ -74,6 +74,9 @@
 //! | NEVER | a `&Db` parameter: refused inside a session |
 //! | NOT_SUPPORTED | end the transaction first |
 
+// What only one database's driver uses is unused without it.
+#![cfg_attr(not(all(feature = "sqlite", feature = "postgres", feature = "mariadb")), allow(unused))]
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
@@ -81,10 +84,18 @@ struct Readme;
 // The derive macros name this crate by its name, in this crate as well.
 extern crate self as greenlit;
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mariadb")))]
+compile_error!(
+    "greenlit needs a database: switch on at least one of its features `sqlite`, `postgres` and `mariadb` (all are on by \
+     default; with `default-features = false`, name those that you use)"
+);
+
+pub mod blocking;
 mod db;
 mod driver;
 mod error;
 mod migrate;
+mod observe;
 mod once;
 mod opts;
 mod outbox;

@@ -6,9 +6,12 @@
 // Tests end at the first thing that is not as it should be, and say what they saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod blocking;
 mod cancellation;
 mod cluster_postgres;
 mod commit_retry;
+mod deadlines;
+mod depth;
 mod effects;
 mod lost;
 mod migrations;
@@ -20,6 +23,8 @@ mod raw;
 mod replicas;
 mod requires_new;
 mod scopes;
+mod stats;
+mod stopping;
 mod support;
 mod time_reads;
 mod tls;
