@@ -8,6 +8,7 @@
 
 mod blocking;
 mod cancellation;
+mod cluster_postgres;
 mod commit_retry;
 mod deadlines;
 mod depth;
@@ -18,6 +19,7 @@ mod lost;
 mod migrations;
 mod not_shown;
 mod ownership;
+mod pipelining;
 mod proxy;
 mod raw;
 mod replicas;

@@ -313,6 +313,8 @@ impl TestDb {
 pub(crate) async fn open(url: &str, connections: usize) -> Db {
     let mut config = Config::default();
     config.connections = connections;
+    // Through a pooler, in the tier 'cluster'.
+    config.named_statements = std::env::var_os("GREENLIT_TEST_UNNAMED").is_none();
     Db::open_with(url, &config).await.unwrap()
 }
 
