@@ -25,7 +25,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     (
         "25, constraints checked at COMMIT",
         "mariadb",
-        "it checks every constraint at once: a COMMIT that a cluster refuses is shown instead",
+        "it checks every constraint at once: a COMMIT that meets a conflict is shown instead",
     ),
     ("32", "mariadb", "it has no upgrade from reader to writer"),
     ("42", "mariadb", "innodb_flush_log_at_trx_commit is the server's own, and 1 by default"),
@@ -33,9 +33,6 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
 
 /// Laws that no test shows yet.
 const NOT_YET: &[(&str, &str)] = &[
-    ("06", "in part: control statements are refused, but functions that change the session (set_config) are not found"),
-    ("22", "a matter of the signatures: inner scopes have no parameter for options"),
-    ("23", "the depth of savepoints is not limited"),
     ("27", "in WAL mode, which greenlit sets, COMMIT does not meet BUSY"),
     ("41", "there is no group commit"),
 ];
