@@ -150,6 +150,17 @@ impl Kind {
         }
     }
 
+    /// What can be counted of the server's open transactions; on MariaDB those that have touched a row.
+    fn open_transactions(self) -> Option<&'static str> {
+        match self {
+            Kind::Sqlite => None,
+            Kind::Postgres => {
+                Some("pg_stat_activity where datname = current_database() and state like 'idle in transaction%'")
+            }
+            Kind::MariaDb => Some("information_schema.innodb_trx"),
+        }
+    }
+
     /// Whether the server is busy with [`slow_read`](Kind::slow_read): a SELECT of n.
     fn slow_reads(self) -> Option<&'static str> {
         match self {
@@ -197,8 +208,11 @@ pub async fn run<P: Peer>(url: &str) -> Result<()> {
     macro_rules! hazards {
         ($($name:literal: $hazard:expr,)*) => {$(
             if only.as_deref().is_none_or(|only| $name.contains(only)) {
-                bench.clear().await?;
-                let seen = $hazard(&bench).await?;
+                let seen = match bench.clear().await {
+                    Ok(()) => $hazard(&bench).await,
+                    Err(e) => Err(e),
+                };
+                let seen = seen.unwrap_or_else(|e| format!("could not be tried: {}", words(&e)));
                 println!("{}\t{}\t{}\t{seen}", bench.kind.name(), $name, P::NAME);
             }
         )*};
@@ -303,7 +317,7 @@ async fn swallowed<P: Peer>(bench: &Bench<P>) -> Result<String> {
 }
 
 async fn dropped_at_each_poll<P: Peer>(bench: &Bench<P>) -> Result<String> {
-    let (mut cuts, mut lost, mut refused, mut halves) = (0, Vec::new(), 0, 0);
+    let (mut cuts, mut lost, mut refused, mut halves, mut left_open) = (0, Vec::new(), 0, 0, 0);
     for lie in [Duration::ZERO, Duration::from_millis(20)] {
         for polls in 1..100 {
             bench.clear().await?;
@@ -311,6 +325,10 @@ async fn dropped_at_each_poll<P: Peer>(bench: &Bench<P>) -> Result<String> {
             limit(pool.number("select count(*) as n from t")).await?; // so that there is a connection
             let steps = [Step::Run(insert(1)), Step::Run(insert(2))].into();
             let done = cut(pool.transaction(steps), polls, lie).await.is_some();
+            if let (Some(open), false) = (bench.kind.open_transactions(), lie.is_zero()) {
+                sleep(Duration::from_millis(200)).await;
+                left_open += bench.count(open).await?.min(1);
+            }
             let next = limit(pool.write(insert(9))).await;
             cuts += u32::from(!done);
             let seen = bench.count("t where id = 9").await?;
@@ -330,6 +348,9 @@ async fn dropped_at_each_poll<P: Peer>(bench: &Bench<P>) -> Result<String> {
         [] => format!("{cuts} cuts: no write lost"),
         lost => format!("{cuts} cuts: **{} writes answered Ok and lost** (after poll {})", lost.len(), lost.join(", ")),
     };
+    if left_open > 0 {
+        seen += &format!(", {left_open} transactions open until the connection was used again");
+    }
     if refused > 0 {
         seen += &format!(", {refused} answered with an error");
     }

@@ -4,7 +4,7 @@ use std::{env, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Bench, Kind, Peer, Result, Step, cut, limit};
+use super::{Bench, Peer, Result, Step, cut, limit};
 
 const TASKS: u32 = 8;
 const ACCOUNTS: u64 = 10;
@@ -45,13 +45,6 @@ pub(super) async fn storm<P: Peer>(bench: &Bench<P>) -> Result<String> {
     for id in &all.written {
         lost += u32::from(bench.count(&format!("audit where id = {id}")).await? == 0);
     }
-    let open = match bench.kind {
-        Kind::Sqlite => None, // no server to ask
-        Kind::Postgres => {
-            Some("pg_stat_activity where datname = current_database() and state like 'idle in transaction%'")
-        }
-        Kind::MariaDb => Some("information_schema.innodb_trx"),
-    };
     let mut seen = format!("{} cuts, {} done; ", all.cut, all.done);
     seen += &match lost {
         0 => format!("0 of {} writes that were answered Ok lost", all.written.len()),
@@ -60,7 +53,7 @@ pub(super) async fn storm<P: Peer>(bench: &Bench<P>) -> Result<String> {
     if all.refused > 0 {
         seen += &format!(", {} more answered with an error", all.refused);
     }
-    if let Some(open) = open {
+    if let Some(open) = bench.kind.open_transactions() {
         seen += &format!("; {} transactions open a second later", bench.count(open).await?);
     }
     let balance = "select count(*) as n from (select sum(balance) as s from account) as a where s = 10000";
