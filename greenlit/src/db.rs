@@ -2,17 +2,21 @@
 
 use std::{
     future::Future,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Dialect, Error, FromRow, Opts, Outbox, Read, Result, Tx, Value,
-    driver::{Access, Conn, Pool},
-    retry::{self, LEVEL},
-    session::Session,
+    Dialect, Error, FromRow, Opts, Outbox, Read, Reader, Result, Tx, Value,
+    driver::{Access, Conn, Counters},
+    retry::{self, LEVEL, Tries},
+    route::{Route, Token},
+    row::Answer,
     tx::TxFn,
 };
 
@@ -33,7 +37,14 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Db {
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) route: Arc<Route>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the URL, which may have a password.
+        f.debug_struct("Db").field("dialect", &self.dialect()).field("stats", &self.stats()).finish()
+    }
 }
 
 /// How a database is opened.
@@ -42,31 +53,64 @@ pub struct Db {
 pub struct Config {
     /// How many connections there are at most; on SQLite, how many readers beside the one writer. At least 1.
     pub connections: usize,
+    /// How many connections are kept apart for [`Db::requires_new`] inside sessions, so that it never waits for one that
+    /// its own caller holds. They are opened when they are first needed. At least 1; SQLite has none.
+    pub separate: usize,
+    /// URLs of servers that replay what the primary does; see [`Opts::after`]. Each gets as many connections as the
+    /// primary. SQLite has none.
+    pub replicas: Vec<String>,
+    /// Whether statements are prepared under a name. `false` is for a PostgreSQL behind a pooler that lends a connection
+    /// for one transaction only, such as PgBouncer in transaction mode; it costs a round trip for each statement.
+    pub named_statements: bool,
+    /// From which duration on a statement is told as slow: a line of level WARN with its text, without values. `None`
+    /// tells none.
+    pub slow_statement: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { connections: 10 }
+        Config {
+            connections: 10,
+            separate: 2,
+            replicas: Vec::new(),
+            named_statements: true,
+            slow_statement: Some(Duration::from_secs(1)),
+        }
     }
 }
 
-/// What has happened to the connections of a [`Db`] since it was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What has happened to a [`Db`] and all of its clones since it was opened: numbers that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
+    /// Transactions that were committed. Those without any statement have nothing to commit and are not counted, here and
+    /// below; neither are migrations.
+    pub commits: u64,
+    /// Transactions that were rolled back, because their closure failed, because a statement in them did, because another
+    /// was in their way, or because their future was dropped. One whose COMMIT was never answered is in neither number.
+    pub rollbacks: u64,
+    /// Tries after the first, of transactions and of reads.
+    pub retries: u64,
+    /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
+    /// budget compares.
+    pub statements: u64,
+    /// How often a session's connection was not there at once: all were in use, one had to be opened, or a replica had
+    /// to catch up.
+    pub waits: u64,
+    /// How long these waits took in all, to the microsecond.
+    pub waited: Duration,
     /// Connections opened.
     pub opened: u64,
     /// Connections thrown away because nobody could prove that they were clean.
     pub discarded: u64,
     /// Requests to the server to stop a statement whose future was dropped.
     pub cancelled: u64,
-    /// Transactions rolled back after their session was dropped.
-    pub rolled_back: u64,
+    /// Sessions whose dropped futures left a transaction open that was rolled back, and whose connection is used again.
+    pub abandoned: u64,
     /// Warnings of the server, such as "there is already a transaction in progress".
     pub warnings: u64,
-    /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
-    /// budget compares.
-    pub statements: u64,
+    /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
+    pub groups: u64,
 }
 
 impl Db {
@@ -94,25 +138,33 @@ impl Db {
     /// # Errors
     /// As [`open`](Db::open).
     pub async fn open_with(url: &str, config: &Config) -> Result<Db> {
-        let pool = Arc::new(Pool::open(url, config).await?);
-        Ok(Db { pool })
+        let route = Arc::new(Route::open(url, config).await?);
+        Ok(Db { route })
     }
 
     /// Which database this is.
     pub fn dialect(&self) -> Dialect {
-        self.pool.dialect()
+        self.route.primary().dialect()
     }
 
-    /// Counters of what happened to the connections.
+    /// Counters of what happened so far.
     pub fn stats(&self) -> Stats {
-        let counters = self.pool.counters();
+        let sum = |counter: fn(&Counters) -> &AtomicU64| {
+            self.route.pools().map(|pool| counter(pool.counters()).load(Relaxed)).sum()
+        };
         Stats {
-            opened: counters.opened.load(Relaxed),
-            discarded: counters.discarded.load(Relaxed),
-            cancelled: counters.cancelled.load(Relaxed),
-            rolled_back: counters.rolled_back.load(Relaxed),
-            warnings: counters.warnings.load(Relaxed),
-            statements: counters.statements.load(Relaxed),
+            commits: sum(|c| &c.commits),
+            rollbacks: sum(|c| &c.rollbacks),
+            retries: sum(|c| &c.retries),
+            statements: sum(|c| &c.statements),
+            waits: sum(|c| &c.waits),
+            waited: Duration::from_micros(sum(|c| &c.waited_us)),
+            opened: sum(|c| &c.opened),
+            discarded: sum(|c| &c.discarded),
+            cancelled: sum(|c| &c.cancelled),
+            abandoned: sum(|c| &c.rolled_back),
+            warnings: sum(|c| &c.warnings),
+            groups: sum(|c| &c.groups),
         }
     }
 
@@ -139,6 +191,48 @@ impl Db {
         async move {
             retry::outermost()?;
             LEVEL.scope(1, retry::drive(&db, &opts, Access::Write, f)).await
+        }
+    }
+
+    /// Runs a transaction of its own, whatever transaction is open around it (Spring's REQUIRES_NEW): what it commits
+    /// stays, even if the outer one rolls back. It takes one of a few connections that are kept apart
+    /// ([`Config::separate`]), so that it never waits for one that an outer session holds. Outside of any session it is
+    /// [`tx`](Db::tx).
+    ///
+    /// It is a second session at the database: it does not see what the outer one has not committed, and if it
+    /// wants a row that the outer one has locked, it waits until its deadline. When the outer transaction is run again,
+    /// so is this one; with a commit key it commits once.
+    ///
+    /// Cancellation: as in [`tx`](Db::tx).
+    ///
+    /// # Errors
+    /// As [`tx`](Db::tx); [`Error::Nested`] inside another `requires_new`; [`Error::Refused`] inside a session on
+    /// SQLite, whose one writer the outer session may hold.
+    ///
+    /// ```
+    /// # use greenlit::{Db, Error, Opts, Result, Tx, args};
+    /// # async fn log_in(tx: &mut Tx) -> Result<()> { Ok(()) }
+    /// # async fn f(db: &Db) -> Result<()> {
+    /// db.tx(Opts::default(), async |tx| {
+    ///     // Stays, even if the log-in fails.
+    ///     let note = async |tx: &mut Tx| tx.exec("insert into audit (what) values (?)", args!["log-in"]).await;
+    ///     db.requires_new(Opts::default(), note).await?;
+    ///     log_in(tx).await
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    pub fn requires_new<F, T, E>(&self, opts: Opts, f: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: for<'a> TxFn<&'a mut Tx, Result<T, E>> + Clone + Send,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        let db = self.clone();
+        async move {
+            let level = retry::separate(db.dialect())?;
+            let opts = Opts { separate: level > 1, ..opts };
+            LEVEL.scope(level, retry::drive(&db, &opts, Access::Write, f)).await
         }
     }
 
@@ -174,7 +268,7 @@ impl Db {
     /// }
     /// ```
     pub fn single(&self) -> Single<'_> {
-        Single { db: self }
+        Single { db: self, opts: Opts::default() }
     }
 
     /// Runs one read statement, which is its own snapshot: one round trip, no BEGIN. The server refuses a write.
@@ -182,22 +276,7 @@ impl Db {
     /// # Errors
     /// [`Error::Nested`] inside a session; [`Error::Database`]; [`Error::Decode`]; [`Error::Deadline`] after ten seconds.
     pub async fn fetch<R: FromRow>(&self, sql: &str, args: Vec<Value>) -> Result<Vec<R>> {
-        retry::outermost()?;
-        let opts = Opts::default();
-        let deadline = Instant::now() + opts.within;
-        let mut attempt = 1;
-        loop {
-            let mut session = Session::until(self, &opts, Access::Read, deadline);
-            match session.single(sql, args.clone()).await {
-                // A read can be repeated: the server may have been restarted since this connection was opened.
-                Err(_) if session.again() && attempt < opts.attempts => {
-                    drop(session);
-                    tokio::time::sleep(retry::backoff(attempt)).await;
-                    attempt += 1;
-                }
-                answer => return answer?.decode(),
-            }
-        }
+        self.single().fetch(sql, args).await
     }
 
     /// Like [`fetch`](Db::fetch), for exactly one row; further rows are not looked at.
@@ -253,12 +332,61 @@ impl Db {
         timeout_at(Instant::now() + Opts::default().within, work).await.unwrap_or(Err(Error::Deadline))
     }
 
+    /// Where the primary's history stands now: take it after the COMMIT that a later read shall see, and give it to
+    /// [`Opts::after`]. Without replicas nobody is asked, and the token is the default one.
+    ///
+    /// # Errors
+    /// As [`fetch`](Db::fetch).
+    pub async fn token(&self) -> Result<Token> {
+        retry::outermost()?;
+        if !self.route.has_replicas() {
+            return Ok(Token::default());
+        }
+        let opts = Opts::default();
+        let mut tries = Tries::of(&opts);
+        loop {
+            let mut session = tries.read(self, &opts);
+            let position = session.position().await;
+            if position.is_ok() || !tries.again(session).await {
+                return position.map(Token::new);
+            }
+        }
+    }
+
+    /// Where its sessions count what happens.
+    pub(crate) fn counters(&self) -> &Counters {
+        self.route.primary().counters()
+    }
+
     pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {
-        self.pool.acquire(access).await
+        self.route.acquire(access, &Opts::default(), true).await
     }
 }
 
 /// See [`Db::single`].
 pub struct Single<'a> {
-    pub(crate) db: &'a Db,
+    db: &'a Db,
+    opts: Opts,
+}
+
+impl Single<'_> {
+    /// Lets a replica answer that has come as far as the token; see [`Opts::after`].
+    #[must_use]
+    pub fn after(mut self, token: Token) -> Self {
+        self.opts = self.opts.after(token);
+        self
+    }
+
+    pub(crate) async fn run(&self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        retry::outermost()?;
+        let mut tries = Tries::of(&self.opts);
+        loop {
+            let mut session = tries.read(self.db, &self.opts);
+            let answer = session.single(sql, args.clone()).await;
+            // A read can be repeated: the server may have been restarted since this connection was opened.
+            if answer.is_ok() || !tries.again(session).await {
+                return answer;
+            }
+        }
+    }
 }

@@ -18,6 +18,9 @@ pub enum Error {
     RolledBack(Doom),
     /// `db.tx`, `db.read` or `db.fetch` was called inside a session. Pass the session on instead.
     Nested,
+    /// [`greenlit::blocking`](crate::blocking) was called where async code runs: it would stop the runtime's thread, and
+    /// whatever it waits for with it. Use [`greenlit::Db`](crate::Db) there.
+    InsideRuntime,
     /// The time that the session was given has passed.
     Deadline,
     /// The session wanted to run more statements than [`Opts::budget`](crate::Opts::budget) allows.
@@ -152,6 +155,9 @@ impl std::fmt::Display for Error {
             Error::Aborted(doom) => write!(f, "the scope has failed ({doom}): it can only be rolled back"),
             Error::RolledBack(doom) => write!(f, "nothing was committed ({doom}): everything was rolled back"),
             Error::Nested => f.write_str("a session is open already: pass it on instead of opening another"),
+            Error::InsideRuntime => {
+                f.write_str("greenlit::blocking was called inside an async runtime: use greenlit::Db")
+            }
             Error::Deadline => f.write_str("the session's deadline passed"),
             Error::Budget { limit, sql } => write!(f, "the budget of {limit} statements was passed at: {sql}"),
             Error::Refused(what) => write!(f, "not allowed inside a session: {what}"),

@@ -68,11 +68,14 @@
 //! |---|---|
 //! | REQUIRED | [`Db::tx`] at the edge, [`Tx::required`] inside |
 //! | NESTED | [`Tx::savepoint`] |
-//! | REQUIRES_NEW | not yet |
+//! | REQUIRES_NEW | [`Db::requires_new`] |
 //! | MANDATORY | a `&mut Tx` parameter |
 //! | SUPPORTS | a `&mut impl Reader` parameter |
 //! | NEVER | a `&Db` parameter: refused inside a session |
 //! | NOT_SUPPORTED | end the transaction first |
+
+// What only one database's driver uses is unused without it.
+#![cfg_attr(not(all(feature = "sqlite", feature = "postgres", feature = "mariadb")), allow(unused))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -81,14 +84,23 @@ struct Readme;
 // The derive macros name this crate by its name, in this crate as well.
 extern crate self as greenlit;
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mariadb")))]
+compile_error!(
+    "greenlit needs a database: switch on at least one of its features `sqlite`, `postgres` and `mariadb` (all are on by \
+     default; with `default-features = false`, name those that you use)"
+);
+
+pub mod blocking;
 mod db;
 mod driver;
 mod error;
 mod migrate;
+mod observe;
 mod once;
 mod opts;
 mod outbox;
 mod retry;
+mod route;
 mod row;
 mod session;
 mod sql;
@@ -104,6 +116,7 @@ pub use greenlit_derive::{FromRow, Value};
 pub use migrate::{Migrated, Migration};
 pub use opts::Opts;
 pub use outbox::{Backlog, Job, Outbox, ParkedJob};
+pub use route::Token;
 pub use row::{FromRow, Row, by_key};
 pub use tx::{Read, Reader, Tx, TxFn};
 pub use value::{FromValue, Json, Value, list};

@@ -17,10 +17,6 @@ fn take_sql(dialect: Dialect) -> String {
     format!("insert into greenlit_commit_keys (commit_key, taken) values (?, {})", now(dialect))
 }
 
-/// How long a key that another transaction holds is waited for, in PostgreSQL's words and as a prefix in MariaDB's.
-const WAIT: &str = "set local lock_timeout = '2s'";
-const WAIT_AS_BEFORE: &str = "set local lock_timeout to default";
-const WAITING: &str = "set statement innodb_lock_wait_timeout = 2 for ";
 /// How often an outcome is asked for after a lost COMMIT, with growing pauses, and how long in all: together with the wait
 /// for the COMMIT itself less than its caller waits.
 const QUESTIONS: u32 = 12;
@@ -37,24 +33,14 @@ pub(crate) async fn take(session: &mut Session, key: &str) -> Result<()> {
         session.fail_scope(crate::Doom::StatementFailed);
         return Err(long);
     }
-    let dialect = session.db().dialect();
-    let waits = dialect == Dialect::Postgres;
-    let waiting = if dialect == Dialect::MariaDb { WAITING } else { "" };
-    let sql = format!("{waiting}{}", take_sql(dialect));
-    if waits {
-        session.statement(async |conn| conn.script(WAIT.to_owned()).await).await?;
-    }
+    let sql = take_sql(session.db().dialect());
     // The session learns the meaning, not the database's error: neither is a reason to run the transaction again.
-    let take = async |conn: &mut Conn| match conn.run(&sql, args![key]).await {
+    let take = async |conn: &mut Conn| match conn.run_briefly(&sql, args![key]).await {
         Err(e) if matches!(e.class(), Class::Unique(_)) => Err(Error::AlreadyDone),
         Err(Error::Database(e)) if matches!(e.code.as_deref(), Some("55P03" | "1205")) => Err(Error::InFlight),
         taken => taken,
     };
-    session.statement(take).await?;
-    if waits {
-        session.statement(async |conn| conn.script(WAIT_AS_BEFORE.to_owned()).await).await?;
-    }
-    Ok(())
+    session.statement(take).await.map(drop)
 }
 
 /// Finds out how a COMMIT ended whose answer was lost.

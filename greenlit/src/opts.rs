@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Token;
+
 /// Options of a transaction or a read session. Inner scopes take none, so they cannot contradict the outer one.
 ///
 /// ```
@@ -17,12 +19,23 @@ pub struct Opts {
     pub(crate) budget: u32,
     pub(crate) serializable: bool,
     pub(crate) once: Option<String>,
+    pub(crate) after: Option<Token>,
+    /// Runs on the connections that are kept apart for `requires_new`.
+    pub(crate) separate: bool,
 }
 
 impl Default for Opts {
     /// Ten seconds, five attempts, no budget, no commit key; READ COMMITTED for writes.
     fn default() -> Self {
-        Opts { within: Duration::from_secs(10), attempts: 5, budget: u32::MAX, serializable: false, once: None }
+        Opts {
+            within: Duration::from_secs(10),
+            attempts: 5,
+            budget: u32::MAX,
+            serializable: false,
+            once: None,
+            after: None,
+            separate: false,
+        }
     }
 }
 
@@ -58,6 +71,14 @@ impl Opts {
     /// beside it that [`Db::outcome`](crate::Db::outcome) reads back. At most 255 bytes.
     pub fn once(mut self, key: impl Into<String>) -> Self {
         self.once = Some(key.into());
+        self
+    }
+
+    /// Lets a replica answer a read session, if it has replayed the primary's history up to this token within a tenth of a
+    /// second; the primary answers otherwise, and when the session is run again. Without it, and for every transaction
+    /// that writes, it is always the primary.
+    pub fn after(mut self, token: Token) -> Self {
+        self.after = Some(token);
         self
     }
 }

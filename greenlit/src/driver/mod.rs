@@ -3,19 +3,49 @@
 //! A connection's `Drop` keeps the promise on which the laws of cancellation rest: whatever state it is dropped in, the
 //! next borrower gets a clean connection or a new one.
 
+#[cfg(feature = "mariadb")]
 mod mariadb;
+#[cfg(feature = "mariadb")]
+mod mariadb_conn;
+#[cfg(feature = "mariadb")]
 mod mariadb_error;
+#[cfg(feature = "mariadb")]
 mod mariadb_session;
+#[cfg(feature = "mariadb")]
 mod mariadb_value;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
 mod postgres_error;
+#[cfg(feature = "postgres")]
 mod postgres_options;
+#[cfg(feature = "postgres")]
+mod postgres_replica;
+#[cfg(feature = "postgres")]
+mod postgres_session;
+#[cfg(feature = "postgres")]
 mod postgres_value;
+#[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_engine;
+#[cfg(feature = "sqlite")]
 mod sqlite_error;
+#[cfg(feature = "sqlite")]
+mod sqlite_group;
+#[cfg(feature = "sqlite")]
+mod sqlite_statements;
+#[cfg(feature = "sqlite")]
+mod sqlite_value;
+#[cfg(feature = "sqlite")]
+mod sqlite_writer;
+#[cfg(feature = "tls")]
 mod tls;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use crate::{Config, Error, Result, Value, row::Answer};
 
@@ -72,6 +102,12 @@ pub(crate) struct Counters {
     pub(crate) rolled_back: AtomicU64,
     pub(crate) warnings: AtomicU64,
     pub(crate) statements: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) rollbacks: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) waits: AtomicU64,
+    pub(crate) waited_us: AtomicU64,
+    pub(crate) groups: AtomicU64,
 }
 
 impl Counters {
@@ -81,50 +117,78 @@ impl Counters {
 }
 
 pub(crate) enum Pool {
+    #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Pool),
+    #[cfg(feature = "postgres")]
     Postgres(postgres::Pool),
+    #[cfg(feature = "mariadb")]
     MariaDb(mariadb::Pool),
 }
 
 /// A connection on loan.
 pub(crate) enum Conn {
+    #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Conn),
+    #[cfg(feature = "postgres")]
     Postgres(Box<postgres::Conn>),
+    #[cfg(feature = "mariadb")]
     MariaDb(Box<mariadb::Conn>),
 }
+
+/// What the URLs of the databases begin with that this build can speak to.
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "sqlite")]
+    "sqlite:",
+    #[cfg(feature = "postgres")]
+    "postgres:",
+    #[cfg(feature = "mariadb")]
+    "mariadb:",
+];
 
 impl Pool {
     /// Opens the database that the URL names and makes sure that it answers.
     pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
         // A word without a colon is no URL, be it that of a database.
         match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+            #[cfg(feature = "sqlite")]
             "sqlite" => sqlite::Pool::open(url, config).await.map(Pool::Sqlite),
+            #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => postgres::Pool::open(url, config).await.map(Pool::Postgres),
+            #[cfg(feature = "mariadb")]
             "mariadb" | "mysql" => mariadb::Pool::open(url, config).await.map(Pool::MariaDb),
-            _ => Err(Error::Config("the database's URL begins with sqlite:, postgres: or mariadb:".to_owned())),
+            _ => Err(Error::Config(format!("the database's URL begins with one of {}", SCHEMES.join(", ")))),
         }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
+            #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
             Pool::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "mariadb")]
             Pool::MariaDb(_) => Dialect::MariaDb,
         }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
         match self {
+            #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.counters(),
+            #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => pool.counters(),
+            #[cfg(feature = "mariadb")]
             Pool::MariaDb(pool) => pool.counters(),
         }
     }
 
     pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {
         match self {
+            #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.acquire(access).await.map(Conn::Sqlite),
+            #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => pool.acquire().await.map(Box::new).map(Conn::Postgres),
+            #[cfg(feature = "mariadb")]
             Pool::MariaDb(pool) => pool.acquire().await.map(Box::new).map(Conn::MariaDb),
         }
     }
@@ -134,8 +198,11 @@ impl Pool {
 macro_rules! each {
     ($self:expr, $conn:ident => $call:expr) => {
         match $self {
+            #[cfg(feature = "sqlite")]
             Conn::Sqlite($conn) => $call,
+            #[cfg(feature = "postgres")]
             Conn::Postgres($conn) => $call,
+            #[cfg(feature = "mariadb")]
             Conn::MariaDb($conn) => $call,
         }
     };
@@ -146,9 +213,33 @@ impl Conn {
         each!(self, conn => conn.begin(begin).await)
     }
 
+    /// Lets the transaction that begins next make nobody else wait for its COMMIT, where sessions share one.
+    pub(crate) fn alone(&mut self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(conn) => conn.alone(),
+            #[cfg(any(feature = "postgres", feature = "mariadb"))]
+            _ => {}
+        }
+    }
+
     /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         each!(self, conn => conn.run(sql, args).await)
+    }
+
+    /// Like `run`, but a lock that another transaction holds is waited for two seconds at most.
+    pub(crate) async fn run_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(conn) => conn.run(sql, args).await, // the wait for the one writer is over
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.run_briefly(sql, args).await,
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => {
+                conn.run(&format!("set statement innodb_lock_wait_timeout = 2 for {sql}"), args).await
+            }
+        }
     }
 
     /// Runs one INSERT of one row and brings back its id, if one was inserted.
@@ -169,8 +260,10 @@ impl Conn {
     /// Where DDL ends transactions, migrations run without one, on a connection that nobody else gets afterwards.
     pub(crate) async fn own(&mut self) -> Result<()> {
         match self {
+            #[cfg(feature = "mariadb")]
             Conn::MariaDb(conn) => conn.own().await,
-            Conn::Sqlite(_) | Conn::Postgres(_) => Ok(()),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            _ => Ok(()),
         }
     }
 
@@ -187,6 +280,30 @@ impl Conn {
     /// other error that nothing was committed.
     pub(crate) async fn commit(&mut self) -> Result<()> {
         each!(self, conn => conn.commit().await)
+    }
+
+    /// Where the primary's history stands now, for [`reached`](Conn::reached): an LSN, or GTIDs.
+    pub(crate) async fn position(&mut self) -> Result<String> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(_) => Ok(String::new()),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.position().await,
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => conn.position().await,
+        }
+    }
+
+    /// Waits until this replica has come as far as the position; `false` if that took longer than `patience`.
+    pub(crate) async fn reached(&mut self, position: &str, patience: Duration) -> Result<bool> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(_) => Ok(false),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.reached(position, patience).await,
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => conn.reached(position, patience).await,
+        }
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<()> {

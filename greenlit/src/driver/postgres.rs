@@ -1,47 +1,40 @@
-//! PostgreSQL by tokio-postgres.
+//! PostgreSQL by tokio-postgres: the pool, and what becomes of a connection. What runs on it is in `postgres_session.rs`.
 //!
 //! A connection goes back to the pool only when it is proven clean: no statement in flight and no transaction open.
 //! One that was ever sent a cancel request is never used again, since the request may arrive late.
 
 use std::{
     collections::HashMap,
-    future::poll_fn,
+    future::{Future, poll_fn},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures_util::TryStreamExt;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinHandle,
     time::timeout,
 };
 use tokio_postgres::{
-    AsyncMessage, CancelToken, Client, Row, SimpleQueryMessage, Statement,
+    AsyncMessage, CancelToken, Client, Statement,
     error::{DbError, SqlState},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{
-    Begin, Counters,
-    postgres_error::{error, in_full},
-    postgres_options,
-    postgres_value::{Column, Param},
-};
-use crate::{Class, Config, Error, Result, Value, row::Answer, sql};
+use super::{Begin, Counters, postgres_error::error, postgres_options};
+use crate::{Config, Error, Result};
 
+/// Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so. Not by
+/// an option of the start: `target_session_attrs` asks for this very setting to tell primaries from replicas.
+const READ_ONLY: &str = "SET default_transaction_read_only = on";
 /// How long cleaning up after a dropped session may take before its connection is given up.
 const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
 /// How long connecting may take, the server's answer to it included.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the answer to a COMMIT is waited for before its connection counts as lost.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a statement is told to stop: a request that comes before the statement does nothing.
 const CANCEL_REQUESTS: usize = 5;
 /// How long after a request the connection is watched for its end.
 const CANCEL_PAUSE: Duration = Duration::from_millis(400);
-/// How many prepared statements a connection remembers.
-const STATEMENTS: usize = 512;
 /// How many cancel requests are on their way at once: each is a connection of its own.
 const CANCELS: usize = 4;
 
@@ -49,7 +42,7 @@ pub(crate) struct Pool {
     shelf: Arc<Shelf>,
 }
 
-struct Shelf {
+pub(super) struct Shelf {
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     idle: Mutex<Vec<Connection>>,
@@ -59,19 +52,26 @@ struct Shelf {
 }
 
 /// A connection with what was prepared on it.
-struct Connection {
-    client: Client,
+pub(super) struct Connection {
+    pub(super) client: Client,
     /// Moves the bytes; ends with the connection.
     driver: JoinHandle<()>,
     cancel: CancelToken,
-    statements: HashMap<Box<str>, Prepared>,
-    inserts: HashMap<Box<str>, Prepared>,
+    pub(super) statements: HashMap<Box<str>, Prepared>,
+    pub(super) inserts: HashMap<Box<str>, Prepared>,
+}
+
+impl Connection {
+    /// Those that bring back the id of what they insert apart from those that do not.
+    pub(super) fn cache(&mut self, returning: bool) -> &mut HashMap<Box<str>, Prepared> {
+        if returning { &mut self.inserts } else { &mut self.statements }
+    }
 }
 
 #[derive(Clone)]
-struct Prepared {
-    statement: Statement,
-    columns: Arc<[Box<str>]>,
+pub(super) struct Prepared {
+    pub(super) statement: Statement,
+    pub(super) columns: Arc<[Box<str>]>,
 }
 
 impl Pool {
@@ -109,16 +109,15 @@ impl Pool {
             Some(connection) => connection,
             None => shelf.connect().await?,
         };
-        Ok(Conn { connection: Some(connection), permit: Some(permit), shelf, in_flight: false, open: false })
+        Ok(Conn { connection: Some(connection), permit: Some(permit), shelf, state: State::default() })
     }
 }
 
 impl Shelf {
     async fn connect(&self) -> Result<Connection> {
         #[allow(clippy::disallowed_methods)] // the one place where raw connections are made
-        let connecting = timeout(CONNECT_PATIENCE, self.config.connect(self.tls.clone())).await;
-        let connected = connecting.map_err(|_| Error::lost("the database does not answer"))?;
-        let (client, mut driver) = connected.map_err(|e| error(&e))?;
+        let connecting = self.config.connect(self.tls.clone());
+        let (client, mut driver) = in_time(connecting).await?;
         let counters = self.counters.clone();
         let driver = tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|cx| driver.poll_message(cx)).await {
@@ -127,10 +126,23 @@ impl Shelf {
                 }
             }
         });
+        in_time(client.batch_execute(READ_ONLY)).await?;
         Counters::add(&self.counters.opened);
         let cancel = client.cancel_token();
         Ok(Connection { client, driver, cancel, statements: HashMap::new(), inserts: HashMap::new() })
     }
+
+    /// Throws the idle connections away: the server was restarted, or is the primary no more. They may not know it yet,
+    /// and each would cost its borrower one of a few attempts.
+    pub(super) fn forget_idle(&self) {
+        let idle = std::mem::take(&mut *lock(&self.idle));
+        idle.iter().for_each(|_| Counters::add(&self.counters.discarded));
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
+    let done = timeout(CONNECT_PATIENCE, work).await.map_err(|_| Error::lost("the database does not answer"))?;
+    done.map_err(|e| error(&e))
 }
 
 fn note(counters: &Counters, notice: &DbError) {
@@ -143,24 +155,36 @@ fn note(counters: &Counters, notice: &DbError) {
 
 /// A connection on loan.
 pub(crate) struct Conn {
-    connection: Option<Connection>,
+    pub(super) connection: Option<Connection>,
     permit: Option<OwnedSemaphorePermit>,
-    shelf: Arc<Shelf>,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) state: State,
+}
+
+/// What is known of a connection at the server.
+#[derive(Default)]
+pub(super) struct State {
+    /// The BEGIN that waits for the first statement, to travel with it.
+    pub(super) begin: Option<Begin>,
     /// A statement was sent and its end was not seen.
-    in_flight: bool,
+    pub(super) in_flight: bool,
     /// A transaction may be open.
-    open: bool,
+    pub(super) open: bool,
+    /// The transaction was begun to write.
+    pub(super) writes: bool,
+    /// Nothing is left to be ended, but nobody shall use the connection again.
+    pub(super) spoiled: bool,
 }
 
 impl Drop for Conn {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let (shelf, permit, in_flight) = (self.shelf.clone(), self.permit.take(), self.in_flight);
-        if connection.client.is_closed() {
+        let (shelf, permit, in_flight) = (self.shelf.clone(), self.permit.take(), self.state.in_flight);
+        if connection.client.is_closed() || (self.state.spoiled && !in_flight) {
             Counters::add(&shelf.counters.discarded);
             return;
         }
-        if !in_flight && !self.open {
+        if !in_flight && !self.state.open {
             lock(&shelf.idle).push(connection);
             return;
         }
@@ -204,191 +228,7 @@ async fn stop(shelf: &Shelf, connection: Connection) {
     driver.abort();
 }
 
-impl Conn {
-    fn connection(&mut self) -> Result<&mut Connection> {
-        self.connection.as_mut().ok_or_else(|| Error::lost("the connection is gone"))
-    }
-
-    pub(crate) async fn begin(&mut self, begin: Begin) -> Result<()> {
-        let sql = match (begin.access, begin.serializable) {
-            (super::Access::Write, false) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-            (super::Access::Write, true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
-            // One snapshot for the whole session.
-            (super::Access::Read, false) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            (super::Access::Read, true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
-        };
-        self.open = true;
-        self.batch(sql).await
-    }
-
-    async fn batch(&mut self, sql: &str) -> Result<()> {
-        self.in_flight = true;
-        let result = self.connection()?.client.batch_execute(sql).await;
-        self.settle(&result);
-        result.map_err(|e| error(&e))
-    }
-
-    /// A statement's end was seen, unless the connection broke.
-    fn settle<T>(&mut self, result: &Result<T, tokio_postgres::Error>) {
-        self.in_flight = result.as_ref().is_err_and(|e| error(e).class() == Class::Lost);
-        if self.in_flight {
-            // The server may have been restarted: the idle connections are then dead too, though they may not know it
-            // yet, and each would cost its borrower one of a few attempts.
-            let idle = std::mem::take(&mut *lock(&self.shelf.idle));
-            idle.iter().for_each(|_| Counters::add(&self.shelf.counters.discarded));
-        }
-    }
-
-    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.query(sql, false, &args).await
-    }
-
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.query(sql, true, &args).await
-    }
-
-    async fn query(&mut self, sql: &str, returning: bool, args: &[Value]) -> Result<Answer> {
-        self.in_flight = true;
-        let prepared = self.connection()?.prepared(sql, returning).await;
-        self.settle(&prepared);
-        let prepared = prepared.map_err(|e| error(&e))?;
-        let (wanted, given) = (prepared.statement.params().len(), args.len());
-        if wanted != given {
-            return Err(Error::Encode(format!("{wanted} arguments are wanted, {given} were given: {sql}")));
-        }
-        self.in_flight = true;
-        let rows = self.connection()?.rows(&prepared.statement, args).await;
-        self.settle(&rows);
-        let (rows, affected) = rows.map_err(|e| self.explain(&e))?;
-        let rows = rows.iter().map(values).collect::<Result<_>>()?;
-        Ok(Answer { columns: prepared.columns, rows, affected })
-    }
-
-    /// A plan that was made before a table changed is refused once; the next try plans anew.
-    fn explain(&mut self, e: &tokio_postgres::Error) -> Error {
-        // Told by the function that found it, since messages come in the server's language.
-        let stale = |db: &DbError| db.routine() == Some("RevalidateCachedQuery");
-        if !e.as_db_error().is_some_and(stale) {
-            return error(e);
-        }
-        if let Some(connection) = &mut self.connection {
-            connection.statements.clear();
-            connection.inserts.clear();
-        }
-        Error::database(Class::Retry, Some(SqlState::FEATURE_NOT_SUPPORTED.code().to_owned()), in_full(e))
-    }
-
-    pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
-        self.in_flight = true;
-        let result = self.connection()?.client.prepare(&sql::numbered(sql)).await;
-        self.settle(&result);
-        result.map(drop).map_err(|e| error(&e))
-    }
-
-    pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
-        self.batch(&sql).await
-    }
-
-    pub(crate) async fn commit(&mut self) -> Result<()> {
-        if self.connection()?.client.is_closed() {
-            return Err(Error::database(Class::Retry, None, "the connection was lost before COMMIT"));
-        }
-        self.in_flight = true;
-        // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which tokio-postgres does not show. In a
-        // failed transaction the SELECT is refused, and with it the whole message: an answer is the answer of a commit.
-        let sent = self.connection()?.client.simple_query("SELECT 1; COMMIT");
-        let answer = timeout(COMMIT_PATIENCE, sent).await;
-        let result = answer.map_err(|_| Error::lost("COMMIT was not answered"))?;
-        self.settle(&result);
-        match result {
-            Ok(messages) if messages.iter().any(|m| matches!(m, SimpleQueryMessage::Row(_))) => {
-                self.open = false;
-                Ok(())
-            }
-            Ok(_) => Err(Error::lost("COMMIT was answered with something else")),
-            Err(e) => Err(error(&e)),
-        }
-    }
-
-    pub(crate) async fn rollback(&mut self) -> Result<()> {
-        self.batch("ROLLBACK").await?;
-        self.open = false;
-        Ok(())
-    }
-
-    pub(crate) fn transaction_ended(&self) -> bool {
-        false // an error leaves PostgreSQL's transaction failed but open, and the scope is poisoned by then
-    }
-}
-
-impl Connection {
-    /// All rows, so that no error can hide behind an unread one, and how many were affected.
-    async fn rows(&self, statement: &Statement, args: &[Value]) -> Result<(Vec<Row>, u64), tokio_postgres::Error> {
-        let mut stream = std::pin::pin!(self.client.query_raw(statement, args.iter().map(Param)).await?);
-        let mut rows = Vec::new();
-        while let Some(row) = stream.try_next().await? {
-            rows.push(row);
-        }
-        Ok((rows, stream.rows_affected().unwrap_or_default()))
-    }
-
-    async fn prepared(&mut self, sql: &str, returning: bool) -> Result<Prepared, tokio_postgres::Error> {
-        let cache = if returning { &mut self.inserts } else { &mut self.statements };
-        if let Some(prepared) = cache.get(sql) {
-            return Ok(prepared.clone());
-        }
-        let mut text = sql::numbered(sql);
-        if returning {
-            text.push_str("\nreturning id");
-        }
-        let statement = self.client.prepare(&text).await?;
-        let columns = statement.columns().iter().map(|c| Box::from(c.name())).collect();
-        let prepared = Prepared { statement, columns };
-        if cache.len() >= STATEMENTS {
-            cache.clear();
-        }
-        cache.insert(sql.into(), prepared.clone());
-        Ok(prepared)
-    }
-}
-
-fn values(row: &Row) -> Result<Vec<Value>> {
-    let value = |i| match row.try_get::<_, Column>(i) {
-        Ok(column) => Ok(column.0),
-        Err(e) => Err(Error::Decode(std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string))),
-    };
-    (0..row.len()).map(value).collect()
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Nothing panics while it is held, and a list of connections is valid at any point.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio_postgres::types::Type;
-
-    use crate::driver::Access;
-
-    /// Law 24, one floor below its test in tests/laws: even if a failed statement went unnoticed, COMMIT tells.
-    #[tokio::test]
-    async fn commit_of_a_failed_transaction_is_no_commit() -> Result<()> {
-        let url = std::env::var("GREENLIT_TEST_POSTGRES").expect("scripts/test starts a PostgreSQL and names it");
-        let pool = Pool::open(&url, &Config::default()).await?;
-        let mut conn = pool.acquire().await?;
-        let write = Begin { access: Access::Write, serializable: false };
-        conn.begin(write).await?;
-        assert!(conn.script("select 1 / 0".to_owned()).await.is_err());
-        let refused = conn.commit().await;
-        assert!(matches!(&refused, Err(Error::Database(e)) if e.code.as_deref() == Some("25P02")), "{refused:?}");
-        Ok(())
-    }
-
-    #[test]
-    fn types_that_are_not_read_are_named() {
-        let unread = Column::read(&Type::POINT, &[]);
-        assert!(unread.is_err_and(|e| e.to_string().contains("point")));
-    }
 }

@@ -30,9 +30,6 @@ pub(super) fn options(url: &str) -> Result<(Config, MakeRustlsConnect)> {
         Mode::Preferred => SslMode::Prefer,
         Mode::Required | Mode::Authority | Mode::Identity => SslMode::Require,
     });
-    // Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so.
-    let options = pg.get_options().unwrap_or_default();
-    pg.options(format!("{options} -c default_transaction_read_only=on").trim_start().to_owned());
     if pg.get_application_name().is_none() {
         pg.application_name("greenlit");
     }

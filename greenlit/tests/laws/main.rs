@@ -6,8 +6,11 @@
 // Tests end at the first thing that is not as it should be, and say what they saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod blocking;
 mod cancellation;
 mod commit_retry;
+mod deadlines;
+mod depth;
 mod effects;
 mod lost;
 mod migrations;
@@ -15,7 +18,11 @@ mod not_shown;
 mod ownership;
 mod proxy;
 mod raw;
+mod replicas;
+mod requires_new;
 mod scopes;
+mod stats;
+mod stopping;
 mod support;
 mod time_reads;
 mod tls;

@@ -6,6 +6,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     ("11", "sqlite", "a statement is stopped by a flag of its own session: there is no id that could be another's"),
     ("18", "sqlite", "one writer cannot deadlock, and a serializable one has no serialization failures"),
     ("19, lost connection", "sqlite", "there is no connection to lose"),
+    ("21, separate connections", "sqlite", "it has one writer: a second transaction inside the first is refused"),
     ("26", "sqlite", "COMMIT is a function call: its answer cannot be lost while its caller lives"),
     (
         "28, deadlocks and tries",
@@ -14,6 +15,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     ),
     ("30", "sqlite", "there is no connection to lose"),
     ("32", "postgres", "it has no upgrade from reader to writer"),
+    ("37, replicas", "sqlite", "it has none"),
     ("42", "postgres", "synchronous_commit is the server's own default"),
     (
         "19, a statement that ends the transaction",
@@ -23,7 +25,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     (
         "25, constraints checked at COMMIT",
         "mariadb",
-        "it checks every constraint at once: a COMMIT that a cluster refuses is shown instead",
+        "it checks every constraint at once: a COMMIT that meets a conflict is shown instead",
     ),
     ("32", "mariadb", "it has no upgrade from reader to writer"),
     ("42", "mariadb", "innodb_flush_log_at_trx_commit is the server's own, and 1 by default"),
@@ -31,12 +33,7 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
 
 /// Laws that no test shows yet.
 const NOT_YET: &[(&str, &str)] = &[
-    ("06", "in part: control statements are refused, but functions that change the session (set_config) are not found"),
-    ("21", "there is no requires_new"),
-    ("22", "a matter of the signatures: inner scopes have no parameter for options"),
-    ("23", "the depth of savepoints is not limited"),
     ("27", "in WAL mode, which greenlit sets, COMMIT does not meet BUSY"),
-    ("37", "there are no replicas"),
     ("41", "there is no group commit"),
 ];
 
