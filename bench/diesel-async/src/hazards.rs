@@ -22,7 +22,7 @@ async fn main() -> Result<()> {
     match Kind::of(&url) {
         Kind::Sqlite => {
             // WAL, which stays with the file; the rest is diesel's default.
-            let mut create = SqliteOnThreads::establish(file(&url)).await?;
+            let mut create = SqliteOnThreads::establish(&address(&url)).await?;
             create.batch_execute("PRAGMA journal_mode = WAL").await?;
             hazards::run::<Sqlite>(&url).await
         }
@@ -31,12 +31,12 @@ async fn main() -> Result<()> {
     }
 }
 
-/// What diesel takes: the path of a file, and a MariaDB without ssl-mode.
-fn file(url: &str) -> &str {
+/// What diesel takes: the path of a file, and a MariaDB without ssl-mode, through the wire and not past it.
+fn address(url: &str) -> String {
     match Kind::of(url) {
-        Kind::Sqlite => url.trim_start_matches("sqlite:"),
-        Kind::Postgres => url,
-        Kind::MariaDb => url.split('?').next().unwrap_or(url),
+        Kind::Sqlite => url.trim_start_matches("sqlite:").to_owned(),
+        Kind::Postgres => url.to_owned(),
+        Kind::MariaDb => url.replace("ssl-mode=disabled", "prefer_socket=false"),
     }
 }
 
@@ -56,7 +56,7 @@ macro_rules! peer {
             const NAME: &'static str = "diesel-async";
 
             async fn open(url: &str, connections: usize) -> Result<Self> {
-                let manager = AsyncDieselConnectionManager::<$connection>::new(file(url));
+                let manager = AsyncDieselConnectionManager::<$connection>::new(address(url));
                 Ok($name(Pool::builder(manager).max_size(connections).build()?))
             }
 
