@@ -6,6 +6,8 @@
 #[cfg(feature = "mariadb")]
 mod mariadb;
 #[cfg(feature = "mariadb")]
+mod mariadb_conn;
+#[cfg(feature = "mariadb")]
 mod mariadb_error;
 #[cfg(feature = "mariadb")]
 mod mariadb_session;
@@ -90,6 +92,11 @@ pub(crate) struct Counters {
     pub(crate) rolled_back: AtomicU64,
     pub(crate) warnings: AtomicU64,
     pub(crate) statements: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) rollbacks: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) waits: AtomicU64,
+    pub(crate) waited_us: AtomicU64,
 }
 
 impl Counters {

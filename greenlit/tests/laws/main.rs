@@ -21,6 +21,7 @@ mod raw;
 mod replicas;
 mod requires_new;
 mod scopes;
+mod stats;
 mod stopping;
 mod support;
 mod time_reads;
