@@ -51,7 +51,7 @@ SESSION = [
     one("a lost connection is not replaced", [30], "session.rs",
         "self.again = true;\n                self.doom(Doom::ConnectionLost);", "self.doom(Doom::ConnectionLost);"),
     one("the deadline is not over the wait for a connection", [36], "session.rs",
-        "timeout_at(self.deadline, acquire).await", f"Ok::<_, {TIMEOUT}>(acquire.await)"),
+        "timeout_at(self.deadline, observe::waited(acquire, self.db.counters())).await", f"Ok::<_, {TIMEOUT}>(acquire.await)"),
     one("the deadline is not over statements", [36], "session.rs",
         "timeout_at(self.deadline, work(conn)).await", f"Ok::<_, {TIMEOUT}>(work(conn).await)"),
     one("the budget is off by one", [38], "session.rs",
@@ -111,7 +111,7 @@ KEYS_AND_JOBS = [
     one("a stale acknowledgement in a transaction is let through", [34], "tx.rs",
         "self.session.fail_scope(Doom::StatementFailed);\n            return Err(Error::Stale);", "return Ok(());"),
     one("a scratch database is left behind", [40], "testing/server.rs",
-        'format!("drop database if exists {database} {force}")', 'format!("select 1 /* {database} {force} */")'),
+        'format!("drop database if exists {} {force}", self.name)', 'format!("select 1 /* {} {force} */", self.name)'),
 ]
 
 MUTANTS = SESSION + SCOPES_AND_RETRIES + KEYS_AND_JOBS
