@@ -109,6 +109,8 @@ pub struct Stats {
     pub abandoned: u64,
     /// Warnings of the server, such as "there is already a transaction in progress".
     pub warnings: u64,
+    /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
+    pub groups: u64,
 }
 
 impl Db {
@@ -162,6 +164,7 @@ impl Db {
             cancelled: sum(|c| &c.cancelled),
             abandoned: sum(|c| &c.rolled_back),
             warnings: sum(|c| &c.warnings),
+            groups: sum(|c| &c.groups),
         }
     }
 

@@ -147,6 +147,7 @@ impl Db {
             steps::lock(&mut conn, LOCK_PATIENCE).await?;
             return Ok(conn);
         }
+        conn.alone();
         conn.begin(Begin { access: Access::Write, serializable: false }).await?;
         if self.dialect() == Dialect::Postgres {
             conn.script(LOCK.to_owned()).await?;

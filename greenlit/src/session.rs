@@ -160,6 +160,9 @@ impl Session {
             return Ok(());
         }
         self.connected().await?;
+        if let Some(conn) = self.conn.as_mut().filter(|_| !self.first) {
+            conn.alone(); // it may be one that takes long
+        }
         let begin = Begin { access: self.access, serializable: self.opts.serializable };
         self.statement(async |conn| conn.begin(begin).await).await.inspect_err(|_| self.doom(Doom::StatementFailed))?;
         match self.opts.once.clone() {

@@ -4,6 +4,8 @@
 //! Each feature has a folder of its own; `docs/architecture.md` tells what is where, and `docs/request.md` follows one
 //! request through all of it.
 
+#![forbid(unsafe_code)]
+
 pub mod account;
 mod admin;
 pub mod app;

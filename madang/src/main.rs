@@ -1,5 +1,7 @@
 //! The command line.
 
+#![forbid(unsafe_code)]
+
 use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
 
 use clap::{Arg, Args, Command, FromArgMatches, Subcommand, error::ErrorKind};

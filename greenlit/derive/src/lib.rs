@@ -2,6 +2,8 @@
 //!
 //! Use them through greenlit, which re-exports both.
 
+#![forbid(unsafe_code)]
+
 use proc_macro::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Fields, Result, ext::IdentExt, parse_macro_input};

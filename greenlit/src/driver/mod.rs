@@ -28,7 +28,17 @@ mod postgres_value;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
+mod sqlite_engine;
+#[cfg(feature = "sqlite")]
 mod sqlite_error;
+#[cfg(feature = "sqlite")]
+mod sqlite_group;
+#[cfg(feature = "sqlite")]
+mod sqlite_statements;
+#[cfg(feature = "sqlite")]
+mod sqlite_value;
+#[cfg(feature = "sqlite")]
+mod sqlite_writer;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -97,6 +107,7 @@ pub(crate) struct Counters {
     pub(crate) retries: AtomicU64,
     pub(crate) waits: AtomicU64,
     pub(crate) waited_us: AtomicU64,
+    pub(crate) groups: AtomicU64,
 }
 
 impl Counters {
@@ -200,6 +211,16 @@ macro_rules! each {
 impl Conn {
     pub(crate) async fn begin(&mut self, begin: Begin) -> Result<()> {
         each!(self, conn => conn.begin(begin).await)
+    }
+
+    /// Lets the transaction that begins next make nobody else wait for its COMMIT, where sessions share one.
+    pub(crate) fn alone(&mut self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(conn) => conn.alone(),
+            #[cfg(any(feature = "postgres", feature = "mariadb"))]
+            _ => {}
+        }
     }
 
     /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
