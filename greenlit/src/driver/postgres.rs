@@ -107,7 +107,6 @@ impl Pool {
         };
         let connection = match idle {
             Some(connection) => connection,
-            // Boxed, for it is rare and large: every statement's future would be as large.
             None => Box::pin(shelf.connect()).await?,
         };
         Ok(Conn { connection: Some(connection), permit: Some(permit), shelf, state: State::default() })
