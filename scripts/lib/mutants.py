@@ -114,7 +114,83 @@ KEYS_AND_JOBS = [
         'format!("drop database if exists {} {force}", self.name)', 'format!("select 1 /* {} {force} */", self.name)'),
 ]
 
-MUTANTS = SESSION + SCOPES_AND_RETRIES + KEYS_AND_JOBS
+SQLITE = [
+    one("SQLite: a reader in a transaction goes back to the pool", [8], "driver/sqlite.rs",
+        'if engine.in_transaction() && engine.command("ROLLBACK").is_err() && engine.in_transaction() {', "if false {"),
+    one("SQLite: what a dropped session wrote is kept", [8, 13], "driver/sqlite_group.rs",
+        "if self.is_shared() { !self.in_savepoint || self.undo_savepoint().is_ok() } else { !self.is_open() };", "true;"),
+    one("SQLite: undone beside others, a session's work stays", [41], "driver/sqlite_group.rs",
+        'engine.command("ROLLBACK TO turn")?;', ""),
+    one("SQLite: BEGIN instead of BEGIN IMMEDIATE", [28, 32], "driver/sqlite_group.rs",
+        'engine.command("BEGIN IMMEDIATE")?;', 'engine.command("BEGIN DEFERRED")?;'),
+    one("SQLite: answered before the common COMMIT", [35, 41], "driver/sqlite_group.rs",
+        "self.members.push(tell);",
+        "let _ = tell.send(Ok(())); self.members.push(oneshot::channel().0);"),
+    one("SQLite: a COMMIT that is BUSY is not repeated", [27], "driver/sqlite_group.rs",
+        "Err(e) if e.class() == Class::Retry && Instant::now() < patience => {", "Err(_) if false => {"),
+    one("SQLite: deferred foreign keys are left to the common COMMIT", [25, 41], "driver/sqlite_group.rs",
+        "engine.check_deferred_foreign_keys()?;", ""),
+    one("SQLite: a transaction that the engine ended goes unnoticed", [19], "driver/sqlite_group.rs",
+        "let ended = self.in_savepoint && !self.is_open();", "let ended = false;"),
+    one("SQLite: a turn has no end", [41], "driver/sqlite_writer.rs",
+        "if !place.goes_on || place.since.elapsed() < LONGEST_TURN {", "if true {"),
+    one("SQLite: reads may write", [5], "driver/sqlite_engine.rs", '"PRAGMA query_only = ON; ', '"'),
+    one("SQLite: acknowledged before it is on disk", [42], "driver/sqlite_engine.rs",
+        "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"),
+    one("SQLite: a statement that nobody waits for runs on", [10], "driver/sqlite.rs",
+        "self.given_up.store(true, Relaxed);", ""),
+]
+
+POSTGRES = [
+    one("PostgreSQL: a connection with an open transaction goes back to the pool", [8, 13], "driver/postgres.rs",
+        "if !in_flight && !self.state.open {", "if !in_flight {"),
+    one("PostgreSQL: a connection with anything goes back to the pool", [8, 9, 10], "driver/postgres.rs",
+        "if !in_flight && !self.state.open {", "if true {"),
+    one("PostgreSQL: no request to stop a statement", [10], "driver/postgres.rs",
+        "let _ = timeout(CLEAN_UP_PATIENCE, cancel.cancel_query(shelf.tls.clone())).await;", "let _ = &cancel;"),
+    one("PostgreSQL: a connection that was told to stop is used again", [10, 11], "driver/postgres.rs",
+        "Counters::add(&shelf.counters.discarded);\n                stop(&shelf, connection).await;",
+        "let _ = connection.cancel.cancel_query(shelf.tls.clone()).await;\n"
+        "                let _ = connection.client.batch_execute(\"ROLLBACK\").await;\n"
+        "                lock(&shelf.idle).push(connection);"),
+    one("PostgreSQL: a connection that has ended is told to stop", [11], "driver/postgres.rs",
+        "if connection.client.is_closed() || (self.state.spoiled && !in_flight) {", "if self.state.spoiled && !in_flight {"),
+    ("PostgreSQL: the Ok of COMMIT is trusted, and a failed scope commits", [24], [
+        ("session.rs", "if let Some(doom) = self.failure() {\n            self.roll_back().await;",
+         "if let Some(doom) = self.failure().filter(|_| false) {\n            self.roll_back().await;"),
+        ("driver/postgres_session.rs", '"SELECT 1; COMMIT"', '"COMMIT; SELECT 1"'),
+    ]),
+    one("PostgreSQL: reads may write", [5], "driver/postgres.rs",
+        "SET default_transaction_read_only = on", "SET default_transaction_read_only = off"),
+    one("PostgreSQL: a read session has no snapshot", [5], "driver/postgres_session.rs",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"),
+    one("PostgreSQL: idle connections are kept after one was lost", [30], "driver/postgres.rs",
+        "let idle = std::mem::take(&mut *lock(&self.idle));", "let idle: Vec<Connection> = Vec::new();"),
+    one("PostgreSQL: a statement in flight is forgotten when it is dropped", [8, 10], "driver/postgres_session.rs",
+        "self.state.in_flight = true;\n        let result", "self.state.in_flight = false;\n        let result"),
+]
+
+MARIADB = [
+    one("MariaDB: a connection with an open transaction goes back to the pool", [8, 13], "driver/mariadb_conn.rs",
+        "if !in_flight && !gone && !self.open && !self.in_transaction {", "if !in_flight && !gone {"),
+    one("MariaDB: a connection with anything goes back to the pool", [8, 9, 10], "driver/mariadb_conn.rs",
+        "if !in_flight && !gone && !self.open && !self.in_transaction {", "if !gone {"),
+    one("MariaDB: no request to stop a statement", [10], "driver/mariadb_conn.rs",
+        "Box::pin(mariadb_session::kill(&shelf.opts, id));", "std::future::pending::<()>();"),
+    one("MariaDB: a connection that has ended is told to stop", [11], "driver/mariadb_conn.rs",
+        "if let Either::Left(_) = select(&mut end, kill).await {",
+        "if let Either::Right(_) = select(kill, &mut end).await {"),
+    one("MariaDB: a transaction that the server ended goes unnoticed", [19], "driver/mariadb_conn.rs",
+        "self.open && !self.in_flight && !self.in_transaction", "false"),
+    one("MariaDB: reads may write", [5], "driver/mariadb_session.rs",
+        "ISOLATION LEVEL READ COMMITTED, READ ONLY", "ISOLATION LEVEL READ COMMITTED"),
+    one("MariaDB: a read session has no snapshot", [5], "driver/mariadb_conn.rs",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;", "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;"),
+    one("MariaDB: idle connections are kept after one was lost", [30], "driver/mariadb.rs",
+        "let idle = std::mem::take(&mut *lock(&self.idle));", "let idle: Vec<Connection> = Vec::new();"),
+]
+
+MUTANTS = SESSION + SCOPES_AND_RETRIES + KEYS_AND_JOBS + SQLITE + POSTGRES + MARIADB
 
 NOT_EXPRESSIBLE = [
     ("a retry with what the failed try captured", "the closure is cloned for every try, since what calls it consumes it; "
