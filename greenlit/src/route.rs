@@ -131,11 +131,12 @@ impl Route {
                 let config = Config { connections: self.config.separate, ..self.config.clone() };
                 Pool::open(&self.url, &config).await
             };
-            return self.separate.get_or_try_init(open).await?.acquire(access).await;
+            // Boxed, for it is rare and large: every session's future would be as large.
+            return Box::pin(self.separate.get_or_try_init(open)).await?.acquire(access).await;
         }
         match &opts.after {
             // Whatever went wrong on a replica, the primary does not suffer from it. PostgreSQL's cannot be serializable.
-            Some(token) if access == Access::Read && first && !opts.serializable => match self.replica(token).await {
+            Some(token) if access == Access::Read && first && !opts.serializable => match Box::pin(self.replica(token)).await {
                 Some(conn) => Ok(conn),
                 None => self.primary.acquire(access).await,
             },
