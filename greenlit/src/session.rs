@@ -2,6 +2,7 @@
 //! that decides what may still happen on it.
 
 use std::{
+    fmt,
     future::Future,
     pin::{Pin, pin},
     time::Duration,
@@ -50,6 +51,13 @@ pub(crate) struct Session {
     scopes: Vec<Scope>,
     effects: Vec<Effect>,
     statements: u32,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = (self.access, self.scopes.len(), self.failure());
+        f.debug_struct("Session").field("access, scopes, failure", &state).finish_non_exhaustive()
+    }
 }
 
 impl Session {
