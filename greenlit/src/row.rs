@@ -1,6 +1,6 @@
 //! Rows, and how structs and tuples are made of them.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
 use crate::{Error, FromValue, Result, Value};
 
@@ -13,6 +13,13 @@ pub struct Row {
 
 /// What stands in the place of a value that was taken: no column holds it.
 const TAKEN: Value = Value::List(Vec::new());
+
+impl fmt::Debug for Row {
+    /// The names of its columns: values have no place in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
 
 impl Row {
     /// Takes the value of the column with this name out of the row.
@@ -98,6 +105,7 @@ tuples! {
 /// let by_feed = greenlit::by_key(images, |image| image.0);
 /// assert_eq!(by_feed[&1], [(1, "a"), (1, "c")]);
 /// ```
+#[must_use]
 pub fn by_key<K: Eq + Hash, R>(rows: Vec<R>, key: impl Fn(&R) -> K) -> HashMap<K, Vec<R>> {
     let mut groups: HashMap<K, Vec<R>> = HashMap::new();
     for row in rows {
