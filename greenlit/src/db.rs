@@ -62,31 +62,53 @@ pub struct Config {
     /// Whether statements are prepared under a name. `false` is for a PostgreSQL behind a pooler that lends a connection
     /// for one transaction only, such as PgBouncer in transaction mode; it costs a round trip for each statement.
     pub named_statements: bool,
+    /// From which duration on a statement is told as slow: a line of level WARN with its text, without values. `None`
+    /// tells none.
+    pub slow_statement: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { connections: 10, separate: 2, replicas: Vec::new(), named_statements: true }
+        Config {
+            connections: 10,
+            separate: 2,
+            replicas: Vec::new(),
+            named_statements: true,
+            slow_statement: Some(Duration::from_secs(1)),
+        }
     }
 }
 
-/// What has happened to the connections of a [`Db`] since it was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What has happened to a [`Db`] and all of its clones since it was opened: numbers that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
+    /// Transactions that were committed. Those without any statement have nothing to commit and are not counted, here and
+    /// below; neither are migrations.
+    pub commits: u64,
+    /// Transactions that were rolled back, because their closure failed, because a statement in them did, because another
+    /// was in their way, or because their future was dropped. One whose COMMIT was never answered is in neither number.
+    pub rollbacks: u64,
+    /// Tries after the first, of transactions and of reads.
+    pub retries: u64,
+    /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
+    /// budget compares.
+    pub statements: u64,
+    /// How often a session's connection was not there at once: all were in use, one had to be opened, or a replica had
+    /// to catch up.
+    pub waits: u64,
+    /// How long these waits took in all, to the microsecond.
+    pub waited: Duration,
     /// Connections opened.
     pub opened: u64,
     /// Connections thrown away because nobody could prove that they were clean.
     pub discarded: u64,
     /// Requests to the server to stop a statement whose future was dropped.
     pub cancelled: u64,
-    /// Transactions rolled back after their session was dropped.
-    pub rolled_back: u64,
+    /// Sessions whose dropped futures left a transaction open that was rolled back, and whose connection is used again.
+    pub abandoned: u64,
     /// Warnings of the server, such as "there is already a transaction in progress".
     pub warnings: u64,
-    /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
-    /// budget compares.
-    pub statements: u64,
     /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
     pub groups: u64,
 }
@@ -125,18 +147,23 @@ impl Db {
         self.route.primary().dialect()
     }
 
-    /// Counters of what happened to the connections.
+    /// Counters of what happened so far.
     pub fn stats(&self) -> Stats {
         let sum = |counter: fn(&Counters) -> &AtomicU64| {
             self.route.pools().map(|pool| counter(pool.counters()).load(Relaxed)).sum()
         };
         Stats {
+            commits: sum(|c| &c.commits),
+            rollbacks: sum(|c| &c.rollbacks),
+            retries: sum(|c| &c.retries),
+            statements: sum(|c| &c.statements),
+            waits: sum(|c| &c.waits),
+            waited: Duration::from_micros(sum(|c| &c.waited_us)),
             opened: sum(|c| &c.opened),
             discarded: sum(|c| &c.discarded),
             cancelled: sum(|c| &c.cancelled),
-            rolled_back: sum(|c| &c.rolled_back),
+            abandoned: sum(|c| &c.rolled_back),
             warnings: sum(|c| &c.warnings),
-            statements: sum(|c| &c.statements),
             groups: sum(|c| &c.groups),
         }
     }
@@ -324,6 +351,11 @@ impl Db {
                 return position.map(Token::new);
             }
         }
+    }
+
+    /// Where its sessions count what happens.
+    pub(crate) fn counters(&self) -> &Counters {
+        self.route.primary().counters()
     }
 
     pub(crate) async fn acquire(&self, access: Access) -> Result<Conn> {

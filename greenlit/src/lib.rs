@@ -95,6 +95,7 @@ mod db;
 mod driver;
 mod error;
 mod migrate;
+mod observe;
 mod once;
 mod opts;
 mod outbox;

@@ -6,8 +6,15 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tracing::Instrument;
 
-use crate::{Class, Db, Dialect, Error, Opts, Read, Result, Tx, driver::Access, session::Session, tx::TxFn};
+use crate::{
+    Class, Db, Dialect, Error, Opts, Read, Result, Tx,
+    driver::{Access, Counters},
+    observe::Watch,
+    session::Session,
+    tx::TxFn,
+};
 
 tokio::task_local! {
     /// How many sessions are open around the running code.
@@ -69,16 +76,33 @@ where
     T: Send,
     E: From<Error> + Send,
 {
+    let watch = Watch::new(access, opts);
+    let span = watch.span();
+    watched(db, opts, access, f, watch).instrument(span).await
+}
+
+async fn watched<S, F, T, E>(db: &Db, opts: &Opts, access: Access, f: F, mut watch: Watch) -> Result<T, E>
+where
+    S: Face,
+    F: for<'a> TxFn<&'a mut S, Result<T, E>> + Clone + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
     let mut tries = Tries::of(opts);
     loop {
         let mut face = S::over(tries.session(db, opts, access));
+        watch.attempts = tries.begun;
         let result = f.clone().call(&mut face).await;
         let mut session = face.into_session();
+        watch.statements += session.statements();
         // The session decides whether the work is run again: what the closure makes of the error is its own business.
         let mut again = session.again();
         let error = match result {
             Ok(value) if access == Access::Write => match session.commit().await {
-                Ok(()) => return Ok(value),
+                Ok(()) => {
+                    watch.outcome = "committed";
+                    return Ok(value);
+                }
                 Err(e) => {
                     // Lost: while beginning for the sake of a commit key. A lost COMMIT has another name.
                     again |= matches!(e.class(), Class::Retry | Class::Lost);
@@ -89,7 +113,10 @@ where
                 let failure = session.failure();
                 session.roll_back().await;
                 match failure {
-                    None => return Ok(value),
+                    None => {
+                        watch.outcome = "read";
+                        return Ok(value);
+                    }
                     // What was read may be half of it, whatever the closure made of the error.
                     Some(doom) => E::from(Error::Aborted(doom)),
                 }
@@ -100,6 +127,7 @@ where
             }
         };
         if !again || !tries.more().await {
+            watch.outcome = "failed";
             return Err(error);
         }
     }
@@ -120,6 +148,9 @@ impl Tries {
     /// A session for the next try.
     fn session(&mut self, db: &Db, opts: &Opts, access: Access) -> Session {
         self.begun += 1;
+        if self.begun > 1 {
+            Counters::add(&db.counters().retries);
+        }
         Session::until(db, opts, access, self.deadline, self.begun == 1)
     }
 

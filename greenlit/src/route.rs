@@ -109,6 +109,11 @@ impl Route {
         &self.primary
     }
 
+    /// From when on a statement is slow.
+    pub(crate) fn slow_statement(&self) -> Option<Duration> {
+        self.config.slow_statement
+    }
+
     pub(crate) fn has_replicas(&self) -> bool {
         !self.replicas.is_empty()
     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     Class, Db, Doom, Error, Opts, Result, Value,
     driver::{Access, Begin, Conn, Counters, Savepoint},
-    once,
+    observe, once,
     row::Answer,
     sql,
 };
@@ -16,6 +16,9 @@ use crate::{
 /// How long a caller waits for the answer to a COMMIT before it is told that the outcome is unknown, and for the effects.
 /// Both go on.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
+/// How many savepoints may be open inside each other. More is a recursion that nobody meant, and PostgreSQL slows down
+/// for everybody past 64.
+const SAVEPOINTS: usize = 32;
 
 pub(crate) type Effect = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -98,24 +101,33 @@ impl Session {
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         self.admit(sql)?;
         self.begun().await?;
-        let (sql, args) = sql::spread(sql, args);
-        self.statement(async |conn| conn.run(&sql, args).await).await
+        self.answer(sql, args).await
     }
 
     /// Runs an INSERT of the application's that brings back its id, if it inserted a row.
     pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
         self.admit(sql)?;
         self.begun().await?;
+        let watch = observe::Statement::new(sql, self.db.route.slow_statement());
         let (sql, args) = sql::spread(sql, args);
-        self.statement(async |conn| conn.insert(&sql, args).await).await
+        let id = self.statement(async |conn| conn.insert(&sql, args).await).await;
+        watch.ended(id.as_ref().map(|id| id.is_some().into()));
+        id
+    }
+
+    async fn answer(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        let watch = observe::Statement::new(sql, self.db.route.slow_statement());
+        let (sql, args) = sql::spread(sql, args);
+        let answer = self.statement(async |conn| conn.run(&sql, args).await).await;
+        watch.ended(answer.as_ref().map(|answer| answer.affected));
+        answer
     }
 
     /// Runs one read statement without a transaction around it.
     pub(crate) async fn single(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         self.admit(sql)?;
         self.connected().await?;
-        let (sql, args) = sql::spread(sql, args);
-        self.statement(async |conn| conn.run(&sql, args).await).await
+        self.answer(sql, args).await
     }
 
     /// Asks where the history of the database stands.
@@ -128,12 +140,12 @@ impl Session {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
         }
-        if let Some(word) = sql::control_word(sql) {
+        if let Some(word) = sql::refused(sql) {
             self.fail_scope(Doom::StatementFailed);
             return Err(Error::Refused(word));
         }
         self.statements += 1;
-        Counters::add(&self.db.route.primary().counters().statements);
+        Counters::add(&self.db.counters().statements);
         if self.statements > self.opts.budget {
             self.doom(Doom::BudgetPassed);
             let limit = self.opts.budget;
@@ -162,7 +174,7 @@ impl Session {
     async fn connected(&mut self) -> Result<()> {
         self.in_flight = true;
         let acquire = self.db.route.acquire(self.access, &self.opts, self.first);
-        let acquired = timeout_at(self.deadline, acquire).await;
+        let acquired = timeout_at(self.deadline, observe::waited(acquire, self.db.counters())).await;
         self.in_flight = false;
         match acquired {
             Ok(Ok(conn)) => {
@@ -230,8 +242,12 @@ impl Session {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
         }
-        self.begun().await?;
         let depth = self.scopes.len();
+        if depth > SAVEPOINTS {
+            self.fail_scope(Doom::StatementFailed);
+            return Err(Error::Refused(format!("more than {SAVEPOINTS} savepoints inside each other")));
+        }
+        self.begun().await?;
         self.statement(async |conn| conn.savepoint(Savepoint::Open(depth)).await).await?;
         let effects = self.effects.len();
         self.scopes.push(Scope { failed: None, effects });
@@ -271,7 +287,15 @@ impl Session {
         // A task of its own: from here on the caller's cancellation changes nothing.
         let task = tokio::spawn(async move {
             let ended = match conn {
-                Some(conn) => end(&db, conn, once).await,
+                Some(conn) => {
+                    let ended = end(&db, conn, once).await;
+                    match &ended {
+                        Ok(()) => Counters::add(&db.counters().commits),
+                        Err(Error::CommitUnknown) => {}
+                        Err(_) => Counters::add(&db.counters().rollbacks),
+                    }
+                    ended
+                }
                 None => Ok(()),
             };
             let committed = ended.is_ok();
@@ -287,12 +311,30 @@ impl Session {
         result
     }
 
+    fn count_rollback(&self) {
+        if self.conn.is_some() && self.access == Access::Write {
+            Counters::add(&self.db.counters().rollbacks);
+        }
+    }
+
+    /// How many statements it ran.
+    pub(crate) fn statements(&self) -> u32 {
+        self.statements
+    }
+
     /// Ends the session without a trace. What cannot be rolled back in time is cleaned up by the connection's `Drop`.
     pub(crate) async fn roll_back(&mut self) {
+        self.count_rollback();
         let Some(mut conn) = self.conn.take() else { return };
         if !self.in_flight && self.doom != Some(Doom::DeadlinePassed) {
             let _ = tokio::time::timeout(Duration::from_secs(2), conn.rollback()).await;
         }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.count_rollback(); // unless it has ended before: then its connection is gone
     }
 }
 

@@ -19,14 +19,92 @@ const CONTROL_WORDS: [&str; 67] = [
     "vacuum", "while", "xa",
 ];
 
-/// The first word of the statement, if a session must not run it.
-pub(crate) fn control_word(sql: &str) -> Option<String> {
+/// Functions that leave something behind in the session, where no rollback undoes it: settings, locks that outlive the
+/// transaction, connections to elsewhere, libraries.
+#[rustfmt::skip]
+const SESSION_FUNCTIONS: [&str; 18] = [
+    "set_config", "setseed", "set_limit",
+    "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared",
+    "pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all",
+    "dblink", "dblink_exec", "dblink_connect", "dblink_connect_u",
+    "get_lock", "release_lock", "release_all_locks",
+    "load_extension",
+];
+
+/// What a session must not run of this statement: its first word, or what changes the session behind its back.
+///
+/// By its text, outside of quotes and comments: it finds mistakes, not malice. It looks at each statement that is run.
+pub(crate) fn refused(sql: &str) -> Option<String> {
+    control_word(sql).or_else(|| session_change(sql)).map(str::to_ascii_lowercase)
+}
+
+/// The first word of the statement, if it controls the transaction or the connection.
+pub(crate) fn control_word(sql: &str) -> Option<&str> {
     let rest = skip_comments(sql);
     let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-    let word = rest[..end].to_ascii_lowercase();
+    let word = &rest[..end];
     // What begins with no word is no statement that we know.
     let unknown = word.is_empty() && !rest.is_empty();
-    (unknown || CONTROL_WORDS.contains(&word.as_str())).then_some(word)
+    (unknown || CONTROL_WORDS.iter().any(|control| word.eq_ignore_ascii_case(control))).then_some(word)
+}
+
+/// The word of the statement that would change the session: a function, a variable, or `select .. into`, which makes a
+/// table, a file or a variable of its rows.
+fn session_change(sql: &str) -> Option<&str> {
+    let (bytes, mut at, mut inserts) = (sql.as_bytes(), 0, false);
+    while let Some(&first) = bytes.get(at) {
+        match first {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => {
+                let start = at;
+                while bytes.get(at).is_some_and(|b| IN_NAMES[usize::from(*b)]) {
+                    at += 1;
+                }
+                let word = &sql[start..at];
+                let is = |wanted: &&str| word.eq_ignore_ascii_case(wanted);
+                // Few words get further than their first letter and their length.
+                match (first | 0x20, word.len()) {
+                    (b'e', 1) if bytes.get(at) == Some(&b'\'') => at += escaped(&sql[at..]),
+                    (b'i', 4) if is(&"into") && !std::mem::take(&mut inserts) => return Some(word),
+                    (b'm', 5) | (b'i', 6) | (b'r', 7) if ["merge", "insert", "replace"].iter().any(is) => {
+                        inserts |= !sql[at..].trim_start().starts_with('('); // replace(..) is a function as well
+                    }
+                    (b'd' | b'g' | b'l' | b'p' | b'r' | b's', 6..) if SESSION_FUNCTIONS.iter().any(is) => {
+                        return Some(word);
+                    }
+                    _ => {}
+                }
+            }
+            b':' if bytes.get(at + 1) == Some(&b'=') => return Some(":="),
+            b'/' if bytes.get(at + 1) == Some(&b'*') => {
+                let comment = &sql[at..at + comment(&sql[at..])];
+                if is_run(comment) {
+                    return Some("/*!");
+                }
+                at += comment.len();
+            }
+            b'`' => at += 2 + sql[at + 1..].find('`').unwrap_or(sql.len()),
+            b'\'' | b'"' | b'-' | b'$' => at += quoted(&sql[at..]),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// The bytes that names go on with.
+const IN_NAMES: [bool; 256] = {
+    let (mut table, mut b) = ([false; 256], 0);
+    while b < 256 {
+        let byte = b as u8;
+        table[b] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80;
+        b += 1;
+    }
+    table
+};
+
+/// Whether what stands in the comment may be run: MariaDB runs comments of its own, and does not nest any, so that the
+/// databases differ over where the comment ends.
+fn is_run(comment: &str) -> bool {
+    comment.starts_with("/*!") || comment.starts_with("/*M!") || comment[1..].contains("/*")
 }
 
 fn skip_comments(mut sql: &str) -> &str {
@@ -36,10 +114,8 @@ fn skip_comments(mut sql: &str) -> &str {
             return sql;
         }
         let (comment, rest) = sql.split_at(quoted(sql));
-        // MariaDB runs what stands in comments of its own, and does not nest any: where the databases differ over where
-        // the statement begins, it begins with no word.
-        if comment.starts_with("/*!") || comment.starts_with("/*M!") || comment[1..].contains("/*") {
-            return sql;
+        if is_run(comment) {
+            return sql; // it begins with no word
         }
         sql = rest;
     }
@@ -91,6 +167,38 @@ pub(crate) fn spread(sql: &str, args: Vec<Value>) -> (Cow<'_, str>, Vec<Value>) 
     });
     flat.extend(args);
     (Cow::Owned(text), flat)
+}
+
+/// The statement in one line and without its literals and comments: what may be logged, and alike for statements that
+/// differ in values alone. Text in double quotes is a name, as in the standard.
+pub(crate) fn without_values(sql: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(sql.len()), sql);
+    while let Some(c) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let length = match c {
+            '\'' if ends_with_word_e(&out) => escaped(rest),
+            '\'' | '"' | '-' | '/' | '$' => quoted(rest),
+            _ if c.is_ascii_digit() => rest.find(|c| !is_word(c) && c != '.').unwrap_or(rest.len()),
+            _ if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            _ => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        let space = c.is_whitespace() || token.starts_with("--") || token.starts_with("/*");
+        // `$1` and `?1` are placeholders.
+        let number = c.is_ascii_digit() && !out.ends_with(['$', '?']);
+        let token = match c {
+            _ if space => " ",
+            '\'' => "?",
+            _ if number || (c == '$' && length > 1) => "?",
+            _ => token,
+        };
+        // One space for many, and one literal for the two of `'it''s'`.
+        if !matches!(token, " " | "?") || !out.ends_with(token) {
+            out.push_str(token);
+        }
+        rest = after;
+    }
+    out.trim().to_owned()
 }
 
 /// Fills a list up to a power of two, so that lists of many lengths share few statements.
@@ -208,10 +316,40 @@ mod tests {
             "if 1 = 1 then commit; end if",
             "§ x",
         ] {
-            assert!(control_word(sql).is_some(), "{sql}");
+            assert!(refused(sql).is_some(), "{sql}");
         }
         for sql in ["select 1", "insert into settings values (1)", "with a as (select 1) select 2", "", "--"] {
-            assert_eq!(control_word(sql), None, "{sql}");
+            assert_eq!(refused(sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_changes_the_session_is_found_outside_quotes_and_comments() {
+        for (sql, word) in [
+            ("select set_config('a.b', ?, false)", "set_config"),
+            ("select pg_catalog.SET_CONFIG ('a.b', ?, false)", "set_config"),
+            ("select e'it\\'s', pg_try_advisory_lock(1)", "pg_try_advisory_lock"),
+            ("select 'a' as \"b\", `c`, get_lock('d', 1) -- e", "get_lock"),
+            ("select v INTO copy from item", "into"),
+            ("select v into @x from item", "into"),
+            ("select replace(v, 'a', 'b') into outfile 'c' from item", "into"),
+            ("with a as (insert into b values (1) returning c) select c into d from a", "into"),
+            ("select @x := v from item", ":="),
+            ("select v /*!50000 into @x */ from item", "/*!"),
+            ("select v /* /* */ , get_lock('a', 1) /* */ */ from item", "/*!"),
+        ] {
+            assert_eq!(refused(sql).as_deref(), Some(word), "{sql}");
+        }
+        for sql in [
+            "insert into a (b) select c from d -- into e",
+            "with a as (select 1) insert into b select * from a",
+            "insert or replace into a values ('set_config(''a'', ''b'', false)')",
+            "replace into a values ($$ select b into c $$, e'\\' into')",
+            "merge into a using b on a.c = b.c when not matched then insert values (b.c)",
+            "select pg_advisory_xact_lock(1), replace(a, 'b', 'c'), \"into\", `into`, a::text /* into */ from b",
+            "select into_it, a1into, setting, set_config_key, @x, @@y, 한into from get_locks",
+        ] {
+            assert_eq!(refused(sql), None, "{sql}");
         }
     }
 
@@ -251,5 +389,21 @@ mod tests {
         let (sql, args) =
             spread("glob '?*' and ?*2 < b and c in (?*)", vec![int(5), Value::List(vec![int(1), int(2)])]);
         assert_eq!((sql.as_ref(), args), ("glob '?*' and ?*2 < b and c in (?, ?)", [5, 1, 2].map(int).to_vec()));
+    }
+
+    #[test]
+    fn values_are_left_out() {
+        for (sql, expected) in [
+            ("select  a\n from b -- c\n where d = ? ", "select a from b where d = ?"),
+            (
+                "/* 'x' */ insert into a1 values ('it''s', 1, -2.5e3, x'00', $$a$$)",
+                "insert into a1 values (?, ?, -?, x?, ?)",
+            ),
+            (r#"select E'it\'s 1', 'a', "b 1", $1, ?1, ?"#, r#"select E?, ?, "b 1", $1, ?1, ?"#),
+            ("select 'open 1", "select ?"),
+            ("select \u{d55c}\u{ae00}1, v2 from t limit 10;", "select \u{d55c}\u{ae00}1, v2 from t limit ?;"),
+        ] {
+            assert_eq!(without_values(sql), expected);
+        }
     }
 }

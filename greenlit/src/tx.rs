@@ -47,8 +47,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`Error::Database`] if the database refuses it, [`Error::Aborted`] if the scope has failed before,
-    /// [`Error::Refused`] for a statement that controls transactions or changes the connection, [`Error::Budget`],
-    /// [`Error::Deadline`].
+    /// [`Error::Refused`] for a statement that controls transactions or changes the connection (`set_config`, session
+    /// locks, variables and `select .. into` included), [`Error::Budget`], [`Error::Deadline`].
     pub async fn exec(&mut self, sql: &str, args: Vec<Value>) -> Result<u64> {
         Ok(self.session.run(sql, args).await?.affected)
     }
@@ -95,7 +95,8 @@ impl Tx {
     /// Cancellation: dropping the future dooms the transaction.
     ///
     /// # Errors
-    /// The closure's own; [`Error::RolledBack`] if it returned `Ok` though a statement in it had failed.
+    /// The closure's own; [`Error::RolledBack`] if it returned `Ok` though a statement in it had failed;
+    /// [`Error::Refused`] for more than 32 savepoints inside each other.
     #[allow(clippy::manual_async_fn)] // `Send` is part of the promise (law 4)
     pub fn savepoint<F, T, E>(&mut self, f: F) -> impl Future<Output = Result<T, E>> + Send
     where

@@ -23,11 +23,33 @@ pub(super) fn error(e: &mysql_async::Error, sql: &str) -> Error {
         1216 | 1217 | 1451 | 1452 => Class::ForeignKey(constraint(&server.message).map(Into::into)),
         // deadlock, lock wait timeout, record changed since the snapshot, table changed since it, statement to be prepared anew
         1213 | 1205 | 1020 | 1412 | 1615 => Class::Retry,
-        // too many connections, shutting down, not in the cluster, aborted, network, killed
-        1040 | 1203 | 1226 | 1053 | 1077 | 1079 | 1047 | 1152 | 1158..=1161 | 1184 | 1927 => Class::Lost,
+        // too many connections, shutting down, killed
+        1040 | 1203 | 1226 | 1077 | 1079 | 1927 => Class::Lost,
+        // It takes no writes: it is a replica by now, or not in the cluster. Another connection may lead elsewhere.
+        code if refuses(code, &server.message) => Class::Lost,
+        // A COMMIT that failed half-way, in a cluster that may have taken it: nobody knows.
+        1180 => Class::Lost,
+        // The network, in many words.
+        _ if server.state == "08S01" => Class::Lost,
         _ => Class::Other,
     };
     Error::database(class, Some(server.code.to_string()), server.message.clone())
+}
+
+/// Whether the server does nothing at all of what it is told.
+fn refuses(code: u16, message: &str) -> bool {
+    // 1290 has many reasons.
+    matches!(code, 1047 | 1836) || (code == 1290 && message.contains("read-only"))
+}
+
+/// The error of a COMMIT. What the server did not begin to do is not there, and can be run again.
+pub(super) fn of_commit(e: Error) -> Error {
+    match e {
+        Error::Database(e) if refuses(e.code.as_ref().map_or(0, |c| c.parse().unwrap_or(0)), &e.message) => {
+            Error::database(Class::Retry, e.code, e.message)
+        }
+        e => e,
+    }
 }
 
 /// The error of connecting.

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts, prelude::Queryable};
 
-use super::tls::{self, Mode};
+use super::{
+    mariadb_conn::Conn,
+    tls::{self, Mode},
+};
 use crate::{Error, Result};
 
 /// How many prepared statements a connection remembers. A server has 16,382 of them by default.
-const STATEMENTS: usize = 256;
+pub(super) const STATEMENTS: usize = 256;
+/// How long a connection may be silent before the system asks whether the server's is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long the server's offer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -26,14 +31,37 @@ pub(super) const SET_UP: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin; \
         lc_messages = 'en_US', wait_timeout = 28800; \
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY";
 
-/// Something that must be so, and what the operator is told if it is not.
-pub(super) struct Check {
-    pub(super) sql: &'static str,
-    pub(super) refusal: fn(&[(String, String)]) -> Option<String>,
+/// What is known of a server.
+pub(super) struct Server {
+    /// How many bytes it takes at once.
+    pub(super) largest: usize,
+    /// Whether it is a node of a Galera cluster.
+    pub(super) galera: bool,
 }
 
-/// Looked at once when the database is opened.
-pub(super) const CHECKS: &[Check] = &[
+/// Looks at a server when a database on it is opened.
+pub(super) async fn look(conn: &mut Conn) -> Result<Server> {
+    for check in CHECKS {
+        if let Some(refusal) = (check.refusal)(&conn.run(check.sql, Vec::new()).await?.decode()?) {
+            return Err(Error::Config(refusal));
+        }
+    }
+    let largest = conn.run("select @@max_allowed_packet", Vec::new()).await?.decode::<(i64,)>()?;
+    // A server that was built without Galera has no such variable.
+    let galera = conn.run("show variables like 'wsrep_on'", Vec::new()).await?.decode::<(String, String)>()?;
+    Ok(Server {
+        largest: largest.first().map_or(usize::MAX, |(bytes,)| *bytes as usize),
+        galera: galera.first().is_some_and(|(_, on)| on == "ON"),
+    })
+}
+
+/// Something that must be so, and what the operator is told if it is not.
+struct Check {
+    sql: &'static str,
+    refusal: fn(&[(String, String)]) -> Option<String>,
+}
+
+const CHECKS: &[Check] = &[
     Check {
         // A proxy or an init_connect of the server's may have had another opinion.
         sql: "select @@sql_mode, concat_ws(' ', @@character_set_client, @@character_set_connection, \
@@ -73,9 +101,18 @@ pub(super) const CHECKS: &[Check] = &[
             ))
         },
     },
+    Check {
+        sql: "select if(@@log_bin, 'on', 'off'), @@binlog_format",
+        refusal: |rows| {
+            let (log, format) = rows.first()?;
+            (log == "on" && format == "STATEMENT").then(|| {
+                "the database logs statements, with which READ COMMITTED cannot write. Say: \
+                 set global binlog_format = 'ROW', or 'MIXED'"
+                    .to_owned()
+            })
+        },
+    },
 ];
-
-pub(super) const LARGEST: &str = "select @@max_allowed_packet";
 
 /// MySQL's names. Its driver compares names whenever it asks an authority, so there is no `verify_ca`.
 const MODES: [(&str, Mode); 4] = [
@@ -121,7 +158,9 @@ pub(super) fn options(url: &str) -> Result<(Opts, Mode)> {
         .client_found_rows(true)
         .prefer_socket(false)
         .tcp_nodelay(true)
-        .stmt_cache_size(STATEMENTS);
+        .tcp_keepalive(Some(KEEP_ALIVE))
+        // Its own cache would parse each statement anew.
+        .stmt_cache_size(0);
     Ok((builder.into(), mode))
 }
 

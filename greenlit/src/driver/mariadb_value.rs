@@ -23,7 +23,7 @@ pub(super) fn param(value: Value) -> Result<Wire> {
 
 /// Refuses what is larger than the server takes at once: it would break the connection, which looks like an accident that
 /// a retry gets over. Counts rather too many bytes than too few.
-pub(super) fn fits(sql: &str, args: &[Value], largest: Option<&usize>) -> Result<()> {
+pub(super) fn fits(sql: &str, args: &[Value], largest: Option<usize>) -> Result<()> {
     let value = |value: &Value| match value {
         Value::Text(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),
@@ -31,7 +31,7 @@ pub(super) fn fits(sql: &str, args: &[Value], largest: Option<&usize>) -> Result
     };
     // With its type, its length and its share of the bits for NULL.
     let size = sql.len().max(args.iter().map(|arg| value(arg) + 12).sum()) + 64;
-    match largest.filter(|largest| size > **largest) {
+    match largest.filter(|largest| size > *largest) {
         Some(largest) => {
             Err(Error::Encode(format!("{size} bytes are more than MariaDB's max_allowed_packet: {largest}")))
         }

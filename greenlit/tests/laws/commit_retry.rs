@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use greenlit::{Class, Error, Opts, Reader, Result, Tx, args};
-use mysql_async::prelude::Queryable as _;
 use tokio::time::Instant;
 
-use crate::support::{Count, TestDb, item, items, laws, laws_on, next_borrower, raw_mariadb, raw_postgres, raw_sqlite};
+use crate::{
+    raw::Blocker,
+    support::{Count, TestDb, item, items, laws, laws_on, next_borrower, raw_sqlite},
+};
 
 laws! {
     law_24_ok_means_a_commit,
@@ -181,41 +183,6 @@ async fn law_28_another_writer_is_waited_for_until_the_deadline(t: Arc<TestDb>) 
     assert_eq!(waiting.await.unwrap()?, 1);
     assert_eq!(db.fetch::<(i64,)>("select v from item", args![]).await?, [(101,)]);
     Ok(())
-}
-
-/// A writer that greenlit does not know: it has changed item 1 and not committed yet.
-enum Blocker {
-    Sqlite(rusqlite::Connection),
-    Postgres(tokio_postgres::Client),
-    MariaDb(mysql_async::Conn),
-}
-
-impl Blocker {
-    const BEGIN: &str = "update item set v = v + 100 where id = 1";
-
-    async fn on(t: &TestDb) -> Blocker {
-        if t.is_postgres() {
-            let client = raw_postgres(t.url()).await;
-            client.batch_execute(&format!("begin; {}", Self::BEGIN)).await.unwrap();
-            return Blocker::Postgres(client);
-        }
-        if t.is_mariadb() {
-            let mut connection = raw_mariadb(t.url()).await;
-            connection.query_drop(format!("begin; {}", Self::BEGIN)).await.unwrap();
-            return Blocker::MariaDb(connection);
-        }
-        let connection = raw_sqlite(t.url());
-        connection.execute_batch(&format!("begin immediate; {}", Self::BEGIN)).unwrap();
-        Blocker::Sqlite(connection)
-    }
-
-    async fn commit(self) {
-        match self {
-            Blocker::Sqlite(connection) => connection.execute_batch("commit").unwrap(),
-            Blocker::Postgres(client) => client.batch_execute("commit").await.unwrap(),
-            Blocker::MariaDb(mut connection) => connection.query_drop("commit").await.unwrap(),
-        }
-    }
 }
 
 /// Says of every error that it is the application's own and final.

@@ -15,6 +15,7 @@ laws! {
     law_34_two_workers_never_hold_the_same_job,
     law_34_failed_jobs_wait_and_parked_ones_stay,
     law_34_jobs_survive_a_killed_worker,
+    law_34_a_worker_that_slept_past_its_lease_is_not_heard,
     law_35_ok_comes_after_commit,
 }
 
@@ -276,6 +277,45 @@ async fn law_34_jobs_survive_a_killed_worker(t: Arc<TestDb>) -> Result<()> {
     db.outbox().acknowledge(&job).await?;
     assert_eq!(claim(&db, 1, LONG).await?, []);
     Ok(())
+}
+
+async fn law_34_a_worker_that_slept_past_its_lease_is_not_heard(t: Arc<TestDb>) -> Result<()> {
+    if t.is_child() {
+        let db = t.open(2).await;
+        let job = claim(&db, 1, SOON).await?.remove(0);
+        println!("\nclaimed {}", job.attempt);
+        // Here the whole process is stopped, as a virtual machine that is moved. Nothing tells it how long.
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        let done = job.clone();
+        let handled = db.tx(Opts::default(), async move |tx| {
+            item(tx, 1).await?;
+            tx.acknowledge(&done).await
+        });
+        assert!(matches!(handled.await, Err(Error::Stale)));
+        assert!(matches!(db.outbox().extend(&job, LONG).await, Err(Error::Stale)));
+        assert!(matches!(db.outbox().acknowledge(&job).await, Err(Error::Stale)));
+        println!("\nrefused");
+        return Ok(());
+    }
+    let db = t.open(2).await;
+    add_jobs(&db, 0..1).await?;
+    let mut sleeper = t.child();
+    sleeper.hear("claimed 1");
+    sleeper.signal("STOP");
+    sleeper.go_on();
+    let job = loop {
+        if let Some(job) = claim(&db, 1, LONG).await?.pop() {
+            break job;
+        }
+        tokio::time::sleep(SOON).await;
+    };
+    assert_eq!(job.attempt, 2);
+    sleeper.signal("CONT");
+    sleeper.hear("refused");
+    sleeper.join();
+    assert_eq!(items(&mut db.single()).await?, 0, "the sleeper's work is undone");
+    // This worker's lease is untouched.
+    db.outbox().acknowledge(&job).await
 }
 
 async fn law_35_ok_comes_after_commit(t: Arc<TestDb>) -> Result<()> {

@@ -2,20 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use greenlit::{Class, Db, Error, Opts, Result, args};
+use greenlit::{Class, Db, Error, Opts, Result, Tx, args};
 
 use crate::{
     proxy::{Proxy, Wire},
-    support::{Count, TestDb, eventually, item, items, laws_on, open},
+    support::{Count, Random, TestDb, eventually, item, items, laws_on, open},
 };
 
-laws_on! { [mariadb]: law_25_a_commit_that_a_cluster_refuses_is_run_again }
 laws_on! { [postgres mariadb]:
+    law_25_a_commit_that_meets_a_conflict_is_run_again,
+    law_26_a_commit_in_flight_is_waited_for,
     law_26_a_lost_commit_is_resolved_by_its_key,
     law_26_a_lost_commit_without_a_key_is_unknown,
     law_26_a_silent_commit_is_given_up_and_resolved,
     law_30_a_connection_lost_before_commit_is_replaced,
     law_30_a_restarted_server_fails_no_session,
+    law_30_cut_off_after_any_number_of_bytes,
 }
 
 /// Runs a transaction whose COMMIT the wire loses; tells the result, how often it ran and how many rows there are.
@@ -56,6 +58,18 @@ async fn law_26_a_lost_commit_without_a_key_is_unknown(t: Arc<TestDb>) -> Result
     Ok(())
 }
 
+async fn law_26_a_commit_in_flight_is_waited_for(t: Arc<TestDb>) -> Result<()> {
+    // The connection is gone, and the server does not know it yet: whoever looked at once would find nothing.
+    let (result, runs, rows) = lose_commit(&t, Wire::LateCommit, Opts::default().once("a")).await?;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!((runs, rows), (1, 1), "it was on its way");
+    let (result, runs, rows) = lose_commit(&t, Wire::LateLoss, Opts::default().once("b")).await?;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!((runs, rows), (2, 1), "it never arrived, so it was run again");
+    t.assert_nothing_open().await;
+    Ok(())
+}
+
 async fn law_26_a_silent_commit_is_given_up_and_resolved(t: Arc<TestDb>) -> Result<()> {
     // A pool of one: the silent connection must be gone before its key can be asked for.
     let asked = lose_commit(&t, Wire::SilentAfterCommit, Opts::default().once("a"));
@@ -66,7 +80,7 @@ async fn law_26_a_silent_commit_is_given_up_and_resolved(t: Arc<TestDb>) -> Resu
     Ok(())
 }
 
-async fn law_25_a_commit_that_a_cluster_refuses_is_run_again(t: Arc<TestDb>) -> Result<()> {
+async fn law_25_a_commit_that_meets_a_conflict_is_run_again(t: Arc<TestDb>) -> Result<()> {
     let proxy = Proxy::to(t.url()).await;
     for (attempts, expected) in [(2, Some(1)), (1, None)] {
         let (db, runs, effects) = (open(&proxy.url, 1).await, Count::default(), Count::default());
@@ -131,5 +145,33 @@ async fn law_30_a_restarted_server_fails_no_session(t: Arc<TestDb>) -> Result<()
         db.tx(Opts::default(), async |tx| item(tx, round).await).await?;
     }
     eventually("connections were opened beyond the agreed number", async || t.sessions().await.len() <= 10).await;
+    Ok(())
+}
+
+async fn law_30_cut_off_after_any_number_of_bytes(t: Arc<TestDb>) -> Result<()> {
+    let (proxy, mut random) = (Proxy::to(t.url()).await, Random::new());
+    let (db, mut unknown) = (open(&proxy.url, 2).await, 0);
+    for round in 0..80_u32 {
+        let (bytes, body) = (random.below(1_500), format!("round {round}"));
+        let key = round % 2 == 0;
+        let opts = if key { Opts::default().once(&body) } else { Opts::default() };
+        let note = body.clone();
+        proxy.cut_after(Some(bytes));
+        let work = async move |tx: &mut Tx| {
+            items(tx).await?;
+            tx.savepoint(async |tx| tx.insert("insert into note (body) values (?)", args![note]).await).await
+        };
+        let result = db.tx(opts, work).await;
+        proxy.cut_after(None);
+        let (rows,) = db.fetch_one::<(i64,)>("select count(*) from note where body = ?", args![&body]).await?;
+        match result {
+            Ok(_) => assert_eq!(rows, 1, "round {round}, {bytes} bytes"),
+            Err(Error::CommitUnknown) if !key => unknown += 1,
+            Err(e) => panic!("round {round}, {bytes} bytes: {e}"),
+        }
+    }
+    println!("{unknown} unknown; {:?}", db.stats());
+    assert!(db.stats().discarded > 0, "nothing was cut off");
+    t.assert_nothing_open().await;
     Ok(())
 }

@@ -9,6 +9,8 @@
 mod blocking;
 mod cancellation;
 mod commit_retry;
+mod deadlines;
+mod depth;
 mod effects;
 mod group_commit;
 mod group_failures;
@@ -21,6 +23,8 @@ mod raw;
 mod replicas;
 mod requires_new;
 mod scopes;
+mod stats;
+mod stopping;
 mod support;
 mod time_reads;
 mod tls;

@@ -1,12 +1,6 @@
 //! What the laws stand on: a database of their own, a way around greenlit, and other processes.
 
-use std::{
-    future::Future,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, process::Command, sync::Arc, time::Duration};
 
 use greenlit::{Config, Db, Dialect, Error, Migration, Opts, Reader, Result, Tx, args, testing::Scratch};
 use mysql_async::prelude::Queryable as _;
@@ -70,7 +64,7 @@ macro_rules! tests_on {
         }
     )* };
 }
-pub(crate) use crate::tools::{Count, Log, Random};
+pub(crate) use crate::tools::{Count, Log, Process, Random};
 pub(crate) use {laws, laws_on, tests_on};
 
 /// A database with the schema of the laws.
@@ -310,50 +304,8 @@ impl TestDb {
 
     /// The same, by a command that runs this program.
     pub(crate) fn child_of(&self, mut command: Command) -> Process {
-        let mut child = command
-            .args([&self.test, "--exact", "--nocapture"])
-            .env(CHILD, &self.url)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let words = BufReader::new(child.stdout.take().unwrap());
-        Process { child, words }
-    }
-}
-
-/// A child process and what it says.
-pub(crate) struct Process {
-    child: Child,
-    words: BufReader<std::process::ChildStdout>,
-}
-
-impl Process {
-    /// Waits until the child has said this, and tells the whole line.
-    pub(crate) fn hear(&mut self, word: &str) -> String {
-        let mut line = String::new();
-        while !line.contains(word) {
-            line.clear();
-            assert_ne!(self.words.read_line(&mut line).unwrap(), 0, "the child ended before it said {word}");
-        }
-        line
-    }
-
-    /// Kills the child as the kernel would when memory is short; tells what it had said by then.
-    pub(crate) fn kill(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        let mut rest = Vec::new();
-        while rest.last() != Some(&String::new()) {
-            rest.push(String::new());
-            self.words.read_line(rest.last_mut().unwrap()).unwrap();
-        }
-        rest
-    }
-
-    /// Waits for the child's end.
-    pub(crate) fn join(mut self) {
-        assert!(self.child.wait().unwrap().success(), "the child failed");
+        command.args([&self.test, "--exact", "--nocapture"]).env(CHILD, &self.url);
+        Process::start(command)
     }
 }
 

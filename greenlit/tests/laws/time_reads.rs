@@ -1,11 +1,14 @@
-//! Laws 36 to 42: deadlines, budgets, commit keys, and databases of one's own.
+//! Laws 36 to 42: deadlines, budgets, commit keys, and databases of one's own. Most of law 36 is in `deadlines.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use greenlit::{Doom, Error, Opts, Reader, Result, Tx, args};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::support::{Count, TestDb, item, items, laws, laws_on, next_borrower};
+use crate::{
+    cancellation::poll,
+    support::{Count, TestDb, item, items, laws, laws_on, next_borrower},
+};
 
 laws! {
     law_36_the_deadline_covers_everything,
@@ -13,6 +16,7 @@ laws! {
     law_39_a_commit_key_works_once,
     law_39_of_many_at_once_one_commits,
     law_39_a_key_in_flight_is_waited_for,
+    law_39_a_key_stands_and_falls_with_its_rows,
     law_40_a_test_has_a_database_of_its_own,
 }
 laws_on! { [sqlite]: law_42_acknowledged_means_on_disk }
@@ -195,6 +199,34 @@ async fn law_39_a_key_in_flight_is_waited_for(t: Arc<TestDb>) -> Result<()> {
     holder.await.unwrap()?;
     let second = waiting.await.unwrap();
     assert!(matches!(second, Err(Error::AlreadyDone)), "{second:?}");
+    Ok(())
+}
+
+async fn law_39_a_key_stands_and_falls_with_its_rows(t: Arc<TestDb>) -> Result<()> {
+    let (db, mut polls, mut committed) = (t.open(1).await, 1, 0);
+    loop {
+        let key = format!("key {polls}");
+        let body = key.clone();
+        let work = async move |tx: &mut Tx| {
+            tx.insert("insert into note (body) values (?)", args![&body]).await?;
+            tx.outcome(body.as_bytes()).await
+        };
+        let dropped = poll(pin!(db.tx(Opts::default().once(&key), work)), polls, Duration::from_micros(200)).await;
+        // The next borrower of the only connection comes after a COMMIT that is still on its way.
+        let own = key.clone();
+        let there = db.tx(Opts::default(), async move |tx| {
+            let notes = tx.fetch::<(i64,)>("select id from note where body = ?", args![&own]).await?;
+            Ok::<_, Error>(notes.len())
+        });
+        let (there, outcome) = (there.await?, db.outcome(&key).await?);
+        assert_eq!(outcome, (there == 1).then(|| key.into_bytes()), "poll {polls}");
+        committed += there;
+        match dropped {
+            Some(result) => break result?,
+            None => polls += 1 + polls / 20,
+        }
+    }
+    println!("{polls} polls, {committed} committed");
     Ok(())
 }
 

@@ -1,8 +1,12 @@
-//! What the laws watch and vary with.
+//! What the laws watch and vary with, and other processes.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, Ordering::SeqCst},
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
 };
 
 /// Counts what happens.
@@ -53,5 +57,58 @@ impl Random {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % end
+    }
+}
+
+/// A child process and what it says.
+pub(crate) struct Process {
+    child: Child,
+    words: BufReader<std::process::ChildStdout>,
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> Process {
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = pipes.spawn().unwrap();
+        let words = BufReader::new(child.stdout.take().unwrap());
+        Process { child, words }
+    }
+
+    /// Tells the child to go on, which waits for a line.
+    pub(crate) fn go_on(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"go on\n").unwrap();
+    }
+
+    /// Sends it a signal, such as STOP.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits until the child has said this, and tells the whole line.
+    pub(crate) fn hear(&mut self, word: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(word) {
+            line.clear();
+            assert_ne!(self.words.read_line(&mut line).unwrap(), 0, "the child ended before it said {word}");
+        }
+        line
+    }
+
+    /// Kills the child as the kernel would when memory is short; tells the lines that it had said by then.
+    pub(crate) fn kill(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let mut rest = Vec::new();
+        while rest.last() != Some(&String::new()) {
+            rest.push(String::new());
+            self.words.read_line(rest.last_mut().unwrap()).unwrap();
+        }
+        rest
+    }
+
+    /// Waits for the child's end.
+    pub(crate) fn join(mut self) {
+        assert!(self.child.wait().unwrap().success(), "the child failed");
     }
 }

@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use greenlit::Stats;
 use prometheus_client::{
     encoding::{
         EncodeLabelSet,
@@ -158,16 +159,7 @@ async fn figures(State(app): State<App>) -> Response {
 /// What others count, as it is now.
 async fn snapshot(app: &App) -> Registry {
     let mut now = Registry::default();
-    let stats = app.db.stats();
-    for (name, help, value) in [
-        ("greenlit_connections_opened", "Database connections opened", stats.opened),
-        ("greenlit_connections_discarded", "Database connections thrown away, not known to be clean", stats.discarded),
-        ("greenlit_statements_cancelled", "Statements stopped because their request was gone", stats.cancelled),
-        ("greenlit_sessions_rolled_back", "Transactions rolled back because their request was gone", stats.rolled_back),
-        ("greenlit_warnings", "Warnings of the database server", stats.warnings),
-    ] {
-        now.register(name, help, ConstCounter::new(value));
-    }
+    sessions(&app.db.stats(), &mut now);
     let refused = Family::<[(&'static str, &'static str); 1], Counter>::default();
     for (quota, count) in app.limits.refused() {
         refused.get_or_create(&[("quota", quota)]).inc_by(count);
@@ -180,4 +172,24 @@ async fn snapshot(app: &App) -> Registry {
     }
     process::register(&mut now);
     now
+}
+
+/// What the sessions at the database did.
+fn sessions(stats: &Stats, now: &mut Registry) {
+    for (name, help, value) in [
+        ("greenlit_commits", "Transactions committed", stats.commits),
+        ("greenlit_rollbacks", "Transactions rolled back, for whatever reason", stats.rollbacks),
+        ("greenlit_retries", "Transactions and reads run again", stats.retries),
+        ("greenlit_statements", "Statements run by sessions", stats.statements),
+        ("greenlit_connection_waits", "Database connections that were not there at once", stats.waits),
+        ("greenlit_connections_opened", "Database connections opened", stats.opened),
+        ("greenlit_connections_discarded", "Database connections thrown away, not known to be clean", stats.discarded),
+        ("greenlit_statements_cancelled", "Statements stopped because their request was gone", stats.cancelled),
+        ("greenlit_sessions_abandoned", "Transactions left open because their request was gone", stats.abandoned),
+        ("greenlit_warnings", "Warnings of the database server", stats.warnings),
+    ] {
+        now.register(name, help, ConstCounter::new(value));
+    }
+    let waited = ConstCounter::new(stats.waited.as_secs_f64());
+    now.register("greenlit_connection_wait_seconds", "Time that sessions waited for database connections", waited);
 }

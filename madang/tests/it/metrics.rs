@@ -45,6 +45,13 @@ on_each_database! {
         assert_eq!(figure(&text, "http_requests_in_flight"), 0.0);
         assert_eq!(figure(&text, "madang_images_stored_total"), 2.0);
         assert!(figure(&text, "greenlit_connections_opened_total") >= 1.0);
+        let stats = app.app.db.stats();
+        assert_eq!(figure(&text, "greenlit_commits_total"), stats.commits as f64);
+        assert!(stats.commits >= 2 && figure(&text, "greenlit_statements_total") > 10.0, "{text}");
+        for none in ["greenlit_retries_total", "greenlit_sessions_abandoned_total", "greenlit_warnings_total"] {
+            assert_eq!(figure(&text, none), 0.0);
+        }
+        assert!(figure(&text, "greenlit_connection_wait_seconds_total") <= 60.0);
         assert!(figure(&text, "process_resident_memory_bytes") > 1e6);
         assert!(figure(&text, "process_open_fds") > 1.0);
         assert!(figure(&text, "process_cpu_seconds_total") > 0.0);

@@ -1,14 +1,14 @@
-//! sqlx under the load of `../../load.rs`. With `--no-ping` as the second argument its pools do not ask a connection
-//! whether it is alive before they lend it, which they do by default and greenlit does not.
+//! sqlx under the load of `../../load.rs`. As the side "sqlx, no ping" its pools do not ask a connection whether it is alive
+//! before they lend it, which they do by default and greenlit does not.
 
 #[path = "../../load.rs"]
 mod load;
 
-use std::{env, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
-use load::{Client, Database, Failure, Feed, Post, Statements, Written};
+use load::{Client, Database, Failure, Feed, Post, Side, Statements, Written};
 use sqlx::{
-    Pool, Postgres, Sqlite,
+    MySql, Pool, Postgres, Sqlite,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -17,10 +17,13 @@ const QUESTION_MARKS: Statements = load::statements!(["?", "?", "?", "?"], " ret
 const DOLLARS: Statements = load::statements!(["$1", "$2", "$3", "$4"], " returning id");
 
 fn main() -> Result<(), Failure> {
-    let ping = env::args().nth(2).as_deref() != Some("--no-ping");
-    load::main(if ping { "sqlx" } else { "sqlx, no ping" }, async |database| match database {
-        Database::Sqlite(file) => sqlite(&file, ping).await.map(Either::Sqlite),
-        Database::Postgres(url) => postgres(&url, ping).await.map(Either::Postgres),
+    load::main(async |side, database| {
+        let ping = side != "sqlx, no ping";
+        Ok(match database {
+            Database::Sqlite(file) => load::side(sqlite(file, ping).await?),
+            Database::Postgres(url) => load::side(postgres(url, ping).await?),
+            Database::MariaDb(url) => load::side(mariadb(url, ping).await?),
+        })
     })
 }
 
@@ -46,18 +49,29 @@ async fn postgres(url: &str, ping: bool) -> Result<Pools<Postgres>, Failure> {
     Ok(Pools { read: pool.clone(), write: pool, begin: "BEGIN" })
 }
 
+async fn mariadb(url: &str, ping: bool) -> Result<Pools<MySql>, Failure> {
+    let pool = PoolOptions::new().max_connections(load::CONNECTIONS as u32).test_before_acquire(ping);
+    let pool = pool.connect(url).await?;
+    sqlx::raw_sql(load::MARIADB_SCHEMA).execute(&pool).await?;
+    Ok(Pools { read: pool.clone(), write: pool, begin: "BEGIN" })
+}
+
 struct Pools<D: sqlx::Database> {
     read: Pool<D>,
     write: Pool<D>,
     begin: &'static str,
 }
 
-/// The same calls for both databases: written once as text, since their generic form would be bounds for the most part.
+/// The same calls for all databases: written once as text, since their generic form would be bounds for the most part.
 macro_rules! client {
     ($database:ty, $sql:expr) => {
         impl Client for Pools<$database> {
             async fn feeds(&self, id: i64) -> Result<Vec<Feed>, Failure> {
                 Ok(sqlx::query_as($sql.feed).bind(id).fetch_all(&self.read).await?)
+            }
+
+            async fn list(&self, from: i64) -> Result<Vec<Feed>, Failure> {
+                Ok(sqlx::query_as($sql.list).bind(from).fetch_all(&self.read).await?)
             }
 
             async fn write(&self, post: Post) -> Result<Written, Failure> {
@@ -81,31 +95,4 @@ macro_rules! client {
 
 client!(Sqlite, QUESTION_MARKS);
 client!(Postgres, DOLLARS);
-
-enum Either {
-    Sqlite(Pools<Sqlite>),
-    Postgres(Pools<Postgres>),
-}
-
-impl Client for Either {
-    async fn feeds(&self, id: i64) -> Result<Vec<Feed>, Failure> {
-        match self {
-            Either::Sqlite(pools) => pools.feeds(id).await,
-            Either::Postgres(pools) => pools.feeds(id).await,
-        }
-    }
-
-    async fn write(&self, post: Post) -> Result<Written, Failure> {
-        match self {
-            Either::Sqlite(pools) => pools.write(post).await,
-            Either::Postgres(pools) => pools.write(post).await,
-        }
-    }
-
-    async fn number(&self, sql: &'static str) -> Result<i64, Failure> {
-        match self {
-            Either::Sqlite(pools) => pools.number(sql).await,
-            Either::Postgres(pools) => pools.number(sql).await,
-        }
-    }
-}
+client!(MySql, QUESTION_MARKS);

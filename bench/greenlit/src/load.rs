@@ -1,27 +1,37 @@
-//! greenlit under the load of `../../load.rs`, with its default settings.
+//! greenlit and the bare drivers under the load of `../../load.rs`, in one process: both stand on the same versions of the
+//! drivers, so that one lock file holds them.
 
 #[path = "../../load.rs"]
 mod load;
 
+mod drivers;
+
 use greenlit::{Config, Db, Migration, Opts, Reader, args};
-use load::{Client, Database, Failure, Feed, Post, Statements, Written};
+use load::{Client, Database, Failure, Feed, Post, Side, Statements, Written};
 
 const SQL: Statements = load::statements!(["?", "?", "?", "?"], ""); // Tx::insert asks for the id
 
 fn main() -> Result<(), Failure> {
-    load::main("greenlit", open)
+    load::main(async |side, database| match side {
+        "greenlit" => greenlit(database).await,
+        "drivers" => drivers::open(database, false).await,
+        "drivers, group commit" => drivers::open(database, true).await,
+        _ => Err(format!("{side}: neither greenlit nor drivers").into()),
+    })
 }
 
-async fn open(database: Database) -> Result<Greenlit, Failure> {
+/// With its default settings.
+async fn greenlit(database: &Database) -> Result<Side, Failure> {
     let (url, sql) = match database {
         Database::Sqlite(file) => (format!("sqlite:{}", file.display()), load::SQLITE_SCHEMA),
-        Database::Postgres(url) => (url, load::POSTGRES_SCHEMA),
+        Database::Postgres(url) => (url.clone(), load::POSTGRES_SCHEMA),
+        Database::MariaDb(url) => (url.clone(), load::MARIADB_SCHEMA),
     };
     let mut config = Config::default();
     config.connections = load::CONNECTIONS;
     let db = Db::open_with(&url, &config).await?;
     db.migrate(&[Migration { version: 1, name: "feeds", sql }]).await?;
-    Ok(Greenlit { db })
+    Ok(load::side(Greenlit { db }))
 }
 
 struct Greenlit {
@@ -31,6 +41,10 @@ struct Greenlit {
 impl Client for Greenlit {
     async fn feeds(&self, id: i64) -> Result<Vec<Feed>, Failure> {
         Ok(self.db.fetch(SQL.feed, args![id]).await?)
+    }
+
+    async fn list(&self, from: i64) -> Result<Vec<Feed>, Failure> {
+        Ok(self.db.fetch(SQL.list, args![from]).await?)
     }
 
     async fn write(&self, post: Post) -> Result<Written, Failure> {

@@ -1,0 +1,147 @@
+//! What sessions tell those who watch: counters always, spans and lines when somebody wants them. No value is ever told.
+//!
+//! The targets are public names: `greenlit::tx` has a span for each session, `greenlit::sql` a span and a line for each
+//! statement.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::atomic::Ordering::Relaxed,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use tracing::{Level, Span, field::Empty};
+
+use crate::{
+    Error, Opts, Result,
+    driver::{Access, Counters},
+    sql,
+};
+
+/// A transaction or read session, from its first try to its end.
+pub(crate) struct Watch {
+    span: Span,
+    begun: Instant,
+    pub(crate) attempts: u32,
+    pub(crate) statements: u32,
+    pub(crate) outcome: &'static str,
+}
+
+impl Watch {
+    pub(crate) fn new(access: Access, opts: &Opts) -> Watch {
+        let kind = match access {
+            Access::Read => "read",
+            Access::Write if opts.separate => "requires_new",
+            Access::Write => "tx",
+        };
+        let span = tracing::debug_span!(
+            target: "greenlit::tx", "greenlit.tx",
+            kind, attempts = Empty, statements = Empty, outcome = Empty, duration_us = Empty
+        );
+        Watch { span, begun: Instant::now(), attempts: 0, statements: 0, outcome: "dropped" }
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.span.is_none() {
+            self.span.record("attempts", self.attempts).record("statements", self.statements);
+            self.span.record("outcome", self.outcome).record("duration_us", micros(self.begun.elapsed()));
+        }
+    }
+}
+
+/// A statement of the application's, while it runs.
+pub(crate) struct Statement<'a> {
+    sql: &'a str,
+    begun: Instant,
+    /// From when on it is slow.
+    slow: Option<Duration>,
+    span: Option<Span>,
+}
+
+impl<'a> Statement<'a> {
+    pub(crate) fn new(sql: &'a str, slow: Option<Duration>) -> Statement<'a> {
+        let wanted = tracing::enabled!(target: "greenlit::sql", Level::DEBUG);
+        let span = wanted.then(|| {
+            let fingerprint = fingerprint(&sql::without_values(sql));
+            tracing::debug_span!(
+                target: "greenlit::sql", "greenlit.statement",
+                fingerprint, rows = Empty, duration_us = Empty
+            )
+        });
+        Statement { sql, begun: Instant::now(), slow, span }
+    }
+
+    /// Tells how it ended: with so many rows, or with an error, of which only the class is told.
+    pub(crate) fn ended(self, rows: Result<u64, &Error>) {
+        let took = self.begun.elapsed();
+        let slow = self.slow.is_some_and(|limit| took >= limit);
+        if self.span.is_none() && !slow {
+            return;
+        }
+        let sql = sql::without_values(self.sql);
+        let (fingerprint, duration_us) = (fingerprint(&sql), micros(took));
+        let error = rows.err().map(|e| tracing::field::debug(e.class()));
+        let rows = rows.ok();
+        if let Some(span) = &self.span {
+            span.record("rows", rows).record("duration_us", duration_us);
+            tracing::debug!(target: "greenlit::sql", parent: span, rows, error, duration_us, "{sql}");
+        }
+        if slow {
+            tracing::warn!(target: "greenlit::sql", fingerprint, rows, error, duration_us, "slow statement: {sql}");
+        }
+    }
+}
+
+/// A name for all statements with the same text, that stays the same (FNV-1a).
+fn fingerprint(sql: &str) -> String {
+    let hash = sql
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+/// Counts the wait for a connection that is not there at once, and how long it takes, also if it is given up.
+pub(crate) async fn waited<T>(acquire: impl Future<Output = T>, counters: &Counters) -> T {
+    let mut acquire = pin!(acquire);
+    let at_once = poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await;
+    if let Poll::Ready(connection) = at_once {
+        return connection;
+    }
+    let _wait = Wait { begun: Instant::now(), counters };
+    acquire.await
+}
+
+struct Wait<'a> {
+    begun: Instant,
+    counters: &'a Counters,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        Counters::add(&self.counters.waits);
+        self.counters.waited_us.fetch_add(micros(self.begun.elapsed()), Relaxed);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_stay_as_they_are() {
+        // They stand in dashboards: the reference values of FNV-1a.
+        assert_eq!(fingerprint(""), "cbf29ce484222325");
+        assert_eq!(fingerprint("foobar"), "85944171f73967e8");
+    }
+}
