@@ -34,6 +34,7 @@ fn since(before: Stats, db: &Db) -> Stats {
     now.cancelled -= before.cancelled;
     now.abandoned -= before.abandoned;
     now.warnings -= before.warnings;
+    now.groups = 0; // SQLite's own, in `group_commit.rs`
     now
 }
 
