@@ -107,7 +107,7 @@ impl Pool {
         };
         let connection = match idle {
             Some(connection) => connection,
-            None => shelf.connect().await?,
+            None => Box::pin(shelf.connect()).await?, // rare, and a large future
         };
         Ok(Conn { connection: Some(connection), permit: Some(permit), shelf, state: State::default() })
     }

@@ -32,10 +32,8 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
 ];
 
 /// Laws that no test shows yet.
-const NOT_YET: &[(&str, &str)] = &[
-    ("27", "in WAL mode, which greenlit sets, COMMIT does not meet BUSY"),
-    ("41", "there is no group commit"),
-];
+const NOT_YET: &[(&str, &str)] =
+    &[("27", "in WAL mode, which greenlit sets, COMMIT does not meet BUSY"), ("41", "there is no group commit")];
 
 #[test]
 fn laws_that_are_not_shown_are_listed() {
