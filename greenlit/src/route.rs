@@ -129,10 +129,10 @@ impl Route {
         if opts.separate {
             let open = || async {
                 let config = Config { connections: self.config.separate, ..self.config.clone() };
-                // Boxed, here and below: what is rarely done shall not make every session's future large.
-                Box::pin(Pool::open(&self.url, &config)).await
+                Pool::open(&self.url, &config).await
             };
-            return self.separate.get_or_try_init(open).await?.acquire(access).await;
+            // Boxed, for it is rare and large: every session's future would be as large.
+            return Box::pin(self.separate.get_or_try_init(open)).await?.acquire(access).await;
         }
         match &opts.after {
             // Whatever went wrong on a replica, the primary does not suffer from it. PostgreSQL's cannot be serializable.
@@ -154,7 +154,7 @@ impl Route {
         let replica = from.iter().chain(before).find(|replica| !replica.rests())?;
         let acquire = async {
             let config = Config { replicas: Vec::new(), ..self.config.clone() };
-            let pool = replica.pool.get_or_try_init(|| Box::pin(Pool::open(&replica.url, &config))).await?;
+            let pool = replica.pool.get_or_try_init(|| Pool::open(&replica.url, &config)).await?;
             pool.acquire(Access::Read).await
         };
         let mut conn = match timeout(PATIENCE, acquire).await {

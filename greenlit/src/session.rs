@@ -197,6 +197,11 @@ impl Session {
         let Some(conn) = &mut self.conn else {
             return Err(Error::Aborted(Doom::ConnectionLost));
         };
+        if Instant::now() >= self.deadline {
+            // What is ready at once would never meet the timeout.
+            self.doom(Doom::DeadlinePassed);
+            return Err(Error::Deadline);
+        }
         self.in_flight = true;
         let result = timeout_at(self.deadline, work(conn)).await;
         self.in_flight = false;

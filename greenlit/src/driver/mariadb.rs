@@ -72,7 +72,7 @@ impl Pool {
         let idle = lock(&shelf.idle).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => Box::pin(shelf.connect()).await?, // rare, and a large future
+            None => Box::pin(shelf.connect()).await?,
         };
         Ok(Conn::new(shelf, connection, permit))
     }

@@ -151,11 +151,11 @@ impl Pool {
         // A word without a colon is no URL, be it that of a database.
         match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite::Pool::open(url, config).await.map(Pool::Sqlite),
+            "sqlite" => Box::pin(sqlite::Pool::open(url, config)).await.map(Pool::Sqlite),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => postgres::Pool::open(url, config).await.map(Pool::Postgres),
+            "postgres" | "postgresql" => Box::pin(postgres::Pool::open(url, config)).await.map(Pool::Postgres),
             #[cfg(feature = "mariadb")]
-            "mariadb" | "mysql" => mariadb::Pool::open(url, config).await.map(Pool::MariaDb),
+            "mariadb" | "mysql" => Box::pin(mariadb::Pool::open(url, config)).await.map(Pool::MariaDb),
             _ => Err(Error::Config(format!("the database's URL begins with one of {}", SCHEMES.join(", ")))),
         }
     }
@@ -194,23 +194,26 @@ impl Pool {
     }
 }
 
-/// Calls the same method on whichever connection this is.
+/// Awaits the same method on whichever connection this is.
+///
+/// The futures of a server's driver are many kilobytes large. In a box they make none of the futures around them as large, which
+/// without optimisation would overflow the stack of a thread.
 macro_rules! each {
     ($self:expr, $conn:ident => $call:expr) => {
         match $self {
             #[cfg(feature = "sqlite")]
-            Conn::Sqlite($conn) => $call,
+            Conn::Sqlite($conn) => $call.await,
             #[cfg(feature = "postgres")]
-            Conn::Postgres($conn) => $call,
+            Conn::Postgres($conn) => Box::pin($call).await,
             #[cfg(feature = "mariadb")]
-            Conn::MariaDb($conn) => $call,
+            Conn::MariaDb($conn) => Box::pin($call).await,
         }
     };
 }
 
 impl Conn {
     pub(crate) async fn begin(&mut self, begin: Begin) -> Result<()> {
-        each!(self, conn => conn.begin(begin).await)
+        each!(self, conn => conn.begin(begin))
     }
 
     /// Lets the transaction that begins next make nobody else wait for its COMMIT, where sessions share one.
@@ -225,7 +228,7 @@ impl Conn {
 
     /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        each!(self, conn => conn.run(sql, args).await)
+        each!(self, conn => conn.run(sql, args))
     }
 
     /// Like `run`, but a lock that another transaction holds is waited for two seconds at most.
@@ -234,17 +237,18 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Conn::Sqlite(conn) => conn.run(sql, args).await, // the wait for the one writer is over
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => conn.run_briefly(sql, args).await,
+            Conn::Postgres(conn) => Box::pin(conn.run_briefly(sql, args)).await,
             #[cfg(feature = "mariadb")]
             Conn::MariaDb(conn) => {
-                conn.run(&format!("set statement innodb_lock_wait_timeout = 2 for {sql}"), args).await
+                let sql = format!("set statement innodb_lock_wait_timeout = 2 for {sql}");
+                Box::pin(conn.run(&sql, args)).await
             }
         }
     }
 
     /// Runs one INSERT of one row and brings back its id, if one was inserted.
     pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
-        let answer = each!(self, conn => conn.insert(sql, args).await)?;
+        let answer = each!(self, conn => conn.insert(sql, args))?;
         match answer.rows.first().and_then(|row| row.first()) {
             Some(Value::Int(id)) => Ok(Some(*id)),
             Some(_) => Err(Error::Decode("column id is not an integer".to_owned())),
@@ -254,14 +258,14 @@ impl Conn {
 
     /// Parses and plans a statement without running it.
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
-        each!(self, conn => conn.prepare(sql).await)
+        each!(self, conn => conn.prepare(sql))
     }
 
     /// Where DDL ends transactions, migrations run without one, on a connection that nobody else gets afterwards.
     pub(crate) async fn own(&mut self) -> Result<()> {
         match self {
             #[cfg(feature = "mariadb")]
-            Conn::MariaDb(conn) => conn.own().await,
+            Conn::MariaDb(conn) => Box::pin(conn.own()).await,
             #[cfg(any(feature = "sqlite", feature = "postgres"))]
             _ => Ok(()),
         }
@@ -269,7 +273,7 @@ impl Conn {
 
     /// Runs a script of several statements without arguments: migrations and savepoints.
     pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
-        each!(self, conn => conn.script(sql).await)
+        each!(self, conn => conn.script(sql))
     }
 
     pub(crate) async fn savepoint(&mut self, savepoint: Savepoint) -> Result<()> {
@@ -279,7 +283,7 @@ impl Conn {
     /// Commits. `Ok` means that the database acknowledged a commit; an error of class `Lost` that nobody knows; any
     /// other error that nothing was committed.
     pub(crate) async fn commit(&mut self) -> Result<()> {
-        each!(self, conn => conn.commit().await)
+        each!(self, conn => conn.commit())
     }
 
     /// Where the primary's history stands now, for [`reached`](Conn::reached): an LSN, or GTIDs.
@@ -288,9 +292,9 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Conn::Sqlite(_) => Ok(String::new()),
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => conn.position().await,
+            Conn::Postgres(conn) => Box::pin(conn.position()).await,
             #[cfg(feature = "mariadb")]
-            Conn::MariaDb(conn) => conn.position().await,
+            Conn::MariaDb(conn) => Box::pin(conn.position()).await,
         }
     }
 
@@ -300,18 +304,25 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Conn::Sqlite(_) => Ok(false),
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => conn.reached(position, patience).await,
+            Conn::Postgres(conn) => Box::pin(conn.reached(position, patience)).await,
             #[cfg(feature = "mariadb")]
-            Conn::MariaDb(conn) => conn.reached(position, patience).await,
+            Conn::MariaDb(conn) => Box::pin(conn.reached(position, patience)).await,
         }
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<()> {
-        each!(self, conn => conn.rollback().await)
+        each!(self, conn => conn.rollback())
     }
 
     /// Whether the database ended the transaction by itself, so that a further statement would commit on its own.
     pub(crate) fn transaction_ended(&self) -> bool {
-        each!(self, conn => conn.transaction_ended())
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(conn) => conn.transaction_ended(),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.transaction_ended(),
+            #[cfg(feature = "mariadb")]
+            Conn::MariaDb(conn) => conn.transaction_ended(),
+        }
     }
 }

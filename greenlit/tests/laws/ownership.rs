@@ -79,6 +79,12 @@ async fn law_04_every_future_is_send(t: Arc<TestDb>) -> Result<()> {
         }))
         .await;
     assert!(told.is_ok(), "{told:?}");
+    // Large futures are copied at every step, and without optimisation overflow a stack of two megabytes.
+    let sizes = (
+        std::mem::size_of_val(&db.fetch::<(i64,)>("select 1", args![])),
+        std::mem::size_of_val(&db.tx(Opts::default(), async |tx| item(tx, 1).await)),
+    );
+    assert!(sizes.0.max(sizes.1) < 8 * 1024, "{sizes:?} bytes");
     Ok(())
 }
 
