@@ -45,7 +45,10 @@ pub(crate) fn control_word(sql: &str) -> Option<&str> {
     let word = &rest[..end];
     // What begins with no word is no statement that we know.
     let unknown = word.is_empty() && !rest.is_empty();
-    (unknown || CONTROL_WORDS.iter().any(|control| word.eq_ignore_ascii_case(control))).then_some(word)
+    // Few have the same first letter: this is asked for each statement.
+    let first = word.bytes().next().map(|b| b.to_ascii_lowercase());
+    let is = |control: &&str| control.bytes().next() == first && word.eq_ignore_ascii_case(control);
+    (unknown || CONTROL_WORDS.iter().any(is)).then_some(word)
 }
 
 /// The word of the statement that would change the session: a function, a variable, or `select .. into`, which makes a
