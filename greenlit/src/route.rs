@@ -136,10 +136,12 @@ impl Route {
         }
         match &opts.after {
             // Whatever went wrong on a replica, the primary does not suffer from it. PostgreSQL's cannot be serializable.
-            Some(token) if access == Access::Read && first && !opts.serializable => match Box::pin(self.replica(token)).await {
-                Some(conn) => Ok(conn),
-                None => self.primary.acquire(access).await,
-            },
+            Some(token) if access == Access::Read && first && !opts.serializable => {
+                match Box::pin(self.replica(token)).await {
+                    Some(conn) => Ok(conn),
+                    None => self.primary.acquire(access).await,
+                }
+            }
             _ => self.primary.acquire(access).await,
         }
     }
