@@ -127,40 +127,31 @@ impl Kind {
         }
     }
 
-    /// A SELECT of one number n that takes about three seconds.
-    fn slow_read(self) -> &'static str {
+    /// What can be counted of the server's open transactions; on MariaDB those that have touched a row.
+    fn open_transactions(self) -> Option<&'static str> {
         match self {
-            Kind::Sqlite => {
-                "with recursive i (i) as (select 1 union all select i + 1 from i where i < 12000000) select count(*) as n from i"
+            Kind::Sqlite => None,
+            Kind::Postgres => {
+                Some("pg_stat_activity where datname = current_database() and state like 'idle in transaction%'")
             }
-            Kind::Postgres => "select count(*) as n from pg_sleep(3)",
-            Kind::MariaDb => "select cast(sleep(3) as integer) as n",
-        }
-    }
-
-    /// An INSERT of the id that takes about a second.
-    fn slow_write(self, id: i32) -> String {
-        match self {
-            Kind::Sqlite => format!(
-                "insert into t with recursive i (i) as (select 1 union all select i + 1 from i where i < 4000000) \
-                 select {id}, count(*) from i"
+            Kind::MariaDb => Some(
+                "information_schema.innodb_trx join information_schema.processlist on id = trx_mysql_thread_id \
+                 where db = database()",
             ),
-            Kind::Postgres => format!("insert into t select {id}, 0 from pg_sleep(1)"),
-            Kind::MariaDb => format!("insert into t select {id}, sleep(1)"),
         }
     }
 
-    /// Whether the server is busy with [`slow_read`](Kind::slow_read): a SELECT of n.
+    /// How many of [`Bench::slow_read`] the server is busy with: a SELECT of n.
     fn slow_reads(self) -> Option<&'static str> {
         match self {
             Kind::Sqlite => None, // no server
             Kind::Postgres => Some(
                 "select count(*) as n from pg_stat_activity where state = 'active' and query like '%pg_sleep(3)%' \
-                 and pid <> pg_backend_pid()",
+                 and datname = current_database() and pid <> pg_backend_pid()",
             ),
             Kind::MariaDb => Some(
                 "select count(*) as n from information_schema.processlist where info like '%sleep(3)%' \
-                 and id <> connection_id()",
+                 and db = database() and id <> connection_id()",
             ),
         }
     }
@@ -183,6 +174,8 @@ fn update(id: i32) -> String {
 pub struct Bench<P> {
     url: String,
     kind: Kind,
+    /// How many rows SQLite counts in a second: it has no sleep.
+    rows_a_second: f64,
     /// A pool that nothing happens to.
     watch: P,
 }
@@ -192,13 +185,21 @@ pub async fn run<P: Peer>(url: &str) -> Result<()> {
     std::panic::set_hook(Box::new(|_| {})); // the one panic is meant
     let watch = P::open(url, 2).await?;
     watch.create(TABLES).await?;
-    let bench = Bench { url: url.to_owned(), kind: Kind::of(url), watch };
+    let mut bench = Bench { url: url.to_owned(), kind: Kind::of(url), rows_a_second: 1e6, watch };
+    if bench.kind == Kind::Sqlite {
+        let start = Instant::now();
+        bench.watch.number(&bench.slow_read(0.2)).await?;
+        bench.rows_a_second = 0.2e6 / start.elapsed().as_secs_f64();
+    }
     let only = env::args().nth(2);
     macro_rules! hazards {
         ($($name:literal: $hazard:expr,)*) => {$(
             if only.as_deref().is_none_or(|only| $name.contains(only)) {
-                bench.clear().await?;
-                let seen = $hazard(&bench).await?;
+                let seen = match bench.clear().await {
+                    Ok(()) => $hazard(&bench).await,
+                    Err(e) => Err(e),
+                };
+                let seen = seen.unwrap_or_else(|e| format!("could not be tried: {}", words(&e)));
                 println!("{}\t{}\t{}\t{seen}", bench.kind.name(), $name, P::NAME);
             }
         )*};
@@ -246,6 +247,29 @@ impl<P: Peer> Bench<P> {
 
     async fn count(&self, table_where: &str) -> Result<i64> {
         self.watch.number(&format!("select count(*) as n from {table_where}")).await
+    }
+
+    /// A SELECT of one number n that takes about so many seconds.
+    fn slow_read(&self, seconds: f64) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("select count(*) as n from ({})", self.many_rows(seconds)),
+            Kind::Postgres => format!("select count(*) as n from pg_sleep({seconds})"),
+            Kind::MariaDb => format!("select cast(sleep({seconds}) as integer) as n"),
+        }
+    }
+
+    /// An INSERT of the id that takes about a second.
+    fn slow_write(&self, id: i32) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("insert into t select {id}, count(*) from ({})", self.many_rows(1.0)),
+            Kind::Postgres => format!("insert into t select {id}, 0 from pg_sleep(1)"),
+            Kind::MariaDb => format!("insert into t select {id}, sleep(1)"),
+        }
+    }
+
+    fn many_rows(&self, seconds: f64) -> String {
+        let rows = (seconds * self.rows_a_second) as u64;
+        format!("with recursive i (i) as (select 1 union all select i + 1 from i where i < {rows}) select i from i")
     }
 
     /// Which of these ids a second session sees: "1, 3", or "none".
@@ -303,14 +327,23 @@ async fn swallowed<P: Peer>(bench: &Bench<P>) -> Result<String> {
 }
 
 async fn dropped_at_each_poll<P: Peer>(bench: &Bench<P>) -> Result<String> {
-    let (mut cuts, mut lost, mut refused, mut halves) = (0, Vec::new(), 0, 0);
+    let (mut cuts, mut lost, mut refused, mut halves, mut left_open) = (0, Vec::new(), 0, 0, 0);
+    let mut failed = String::new();
     for lie in [Duration::ZERO, Duration::from_millis(20)] {
         for polls in 1..100 {
             bench.clear().await?;
             let pool = bench.pool(1).await?;
             limit(pool.number("select count(*) as n from t")).await?; // so that there is a connection
             let steps = [Step::Run(insert(1)), Step::Run(insert(2))].into();
-            let done = cut(pool.transaction(steps), polls, lie).await.is_some();
+            let result = cut(pool.transaction(steps), polls, lie).await;
+            let done = result.is_some();
+            if let Some(Err(e)) = result {
+                failed = format!("; not cut: Err \"{}\"", words(&e));
+            }
+            if let (Some(open), false) = (bench.kind.open_transactions(), lie.is_zero()) {
+                sleep(Duration::from_millis(200)).await;
+                left_open += bench.count(open).await?.min(1);
+            }
             let next = limit(pool.write(insert(9))).await;
             cuts += u32::from(!done);
             let seen = bench.count("t where id = 9").await?;
@@ -330,20 +363,23 @@ async fn dropped_at_each_poll<P: Peer>(bench: &Bench<P>) -> Result<String> {
         [] => format!("{cuts} cuts: no write lost"),
         lost => format!("{cuts} cuts: **{} writes answered Ok and lost** (after poll {})", lost.len(), lost.join(", ")),
     };
+    if left_open > 0 {
+        seen += &format!(", {left_open} transactions open until the connection was used again");
+    }
     if refused > 0 {
         seen += &format!(", {refused} answered with an error");
     }
     if halves > 0 {
         seen += &format!(", **{halves} transactions half done**");
     }
-    Ok(seen)
+    Ok(seen + &failed)
 }
 
 async fn slow_read_dropped<P: Peer>(bench: &Bench<P>) -> Result<String> {
     let pool = bench.pool(1).await?;
     limit(pool.number("select count(*) as n from t")).await?;
     let start = Instant::now();
-    drop(timeout(Duration::from_millis(100), pool.number(bench.kind.slow_read())).await);
+    drop(timeout(Duration::from_millis(100), pool.number(&bench.slow_read(3.0))).await);
     let next = tokio::spawn({
         let pool = pool.clone();
         async move { (limit(pool.number("select count(*) as n from t")).await, start.elapsed()) }
@@ -361,7 +397,7 @@ async fn slow_read_dropped<P: Peer>(bench: &Bench<P>) -> Result<String> {
 
 async fn dropped_inside<P: Peer>(bench: &Bench<P>) -> Result<String> {
     let pool = bench.pool(1).await?;
-    let slow = bench.kind.slow_write(2);
+    let slow = bench.slow_write(2);
     let result = limit(pool.transaction([Step::Run(insert(1)), Step::GiveUp(slow), Step::Run(insert(3))].into())).await;
     pool.close().await;
     Ok(format!("{}; rows written of 1, 2, 3: {}", told(&result), bench.rows(&[1, 2, 3]).await?))

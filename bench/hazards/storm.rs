@@ -4,7 +4,7 @@ use std::{env, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Bench, Kind, Peer, Result, Step, cut, limit};
+use super::{Bench, Peer, Result, Step, cut, limit};
 
 const TASKS: u32 = 8;
 const ACCOUNTS: u64 = 10;
@@ -14,6 +14,7 @@ const CUTS: u32 = 400;
 #[derive(Default)]
 struct Counts {
     done: u32,
+    failed: u32,
     cut: u32,
     /// Ids of the writes that were answered Ok.
     written: Vec<u32>,
@@ -36,6 +37,7 @@ pub(super) async fn storm<P: Peer>(bench: &Bench<P>) -> Result<String> {
     while let Some(counts) = tasks.join_next().await {
         let counts = counts?;
         all.done += counts.done;
+        all.failed += counts.failed;
         all.cut += counts.cut;
         all.refused += counts.refused;
         all.written.extend(counts.written);
@@ -45,14 +47,8 @@ pub(super) async fn storm<P: Peer>(bench: &Bench<P>) -> Result<String> {
     for id in &all.written {
         lost += u32::from(bench.count(&format!("audit where id = {id}")).await? == 0);
     }
-    let open = match bench.kind {
-        Kind::Sqlite => None, // no server to ask
-        Kind::Postgres => {
-            Some("pg_stat_activity where datname = current_database() and state like 'idle in transaction%'")
-        }
-        Kind::MariaDb => Some("information_schema.innodb_trx"),
-    };
-    let mut seen = format!("{} cuts, {} done; ", all.cut, all.done);
+    let mut seen = format!("{} cuts, {} done", all.cut, all.done);
+    seen += &if all.failed > 0 { format!(", {} failed; ", all.failed) } else { "; ".to_owned() };
     seen += &match lost {
         0 => format!("0 of {} writes that were answered Ok lost", all.written.len()),
         _ => format!("**{lost} of {} writes that were answered Ok lost**", all.written.len()),
@@ -60,7 +56,7 @@ pub(super) async fn storm<P: Peer>(bench: &Bench<P>) -> Result<String> {
     if all.refused > 0 {
         seen += &format!(", {} more answered with an error", all.refused);
     }
-    if let Some(open) = open {
+    if let Some(open) = bench.kind.open_transactions() {
         seen += &format!("; {} transactions open a second later", bench.count(open).await?);
     }
     let balance = "select count(*) as n from (select sum(balance) as s from account) as a where s = 10000";
@@ -81,7 +77,8 @@ async fn one<P: Peer>(pool: P, task: u32, mut random: Random) -> Counts {
         let change = |id, by: i32| Step::Run(format!("update account set balance = balance + {by} where id = {id}"));
         let transfer = pool.transaction([change(from, -1), change(to, 1)].into());
         match limit(async { Ok(cut(transfer, 1 + random.below(10), Duration::ZERO).await) }).await {
-            Ok(Some(_)) => counts.done += 1,
+            Ok(Some(Ok(()))) => counts.done += 1,
+            Ok(Some(Err(_))) => counts.failed += 1,
             _ => counts.cut += 1,
         }
         let id = task * 100_000 + n;

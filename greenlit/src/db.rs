@@ -48,6 +48,14 @@ impl std::fmt::Debug for Db {
 }
 
 /// How a database is opened.
+///
+/// ```
+/// # async fn f(url: &str) -> greenlit::Result<greenlit::Db> {
+/// let mut config = greenlit::Config::default();
+/// config.connections = 20;
+/// greenlit::Db::open_with(url, &config).await
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -143,11 +151,13 @@ impl Db {
     }
 
     /// Which database this is.
+    #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.route.primary().dialect()
     }
 
     /// Counters of what happened so far.
+    #[must_use]
     pub fn stats(&self) -> Stats {
         let sum = |counter: fn(&Counters) -> &AtomicU64| {
             self.route.pools().map(|pool| counter(pool.counters()).load(Relaxed)).sum()
@@ -267,6 +277,7 @@ impl Db {
     ///     title(&mut db.single(), 7).await
     /// }
     /// ```
+    #[must_use]
     pub fn single(&self) -> Single<'_> {
         Single { db: self, opts: Opts::default() }
     }
@@ -296,6 +307,7 @@ impl Db {
     }
 
     /// The outbox's other side: claiming jobs and telling what became of them.
+    #[must_use]
     pub fn outbox(&self) -> Outbox {
         Outbox::new(self.clone())
     }
@@ -364,6 +376,7 @@ impl Db {
 }
 
 /// See [`Db::single`].
+#[derive(Debug)]
 pub struct Single<'a> {
     db: &'a Db,
     opts: Opts,

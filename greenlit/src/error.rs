@@ -5,7 +5,8 @@ use std::sync::Arc;
 /// A result whose error is greenlit's unless said otherwise.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of a session.
+/// An error of a session. It can be cloned, and holds no type of a driver: what the database said is in
+/// [`DatabaseError`], whole, and there is no further `source`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -77,6 +78,7 @@ pub enum Doom {
 
 /// An error as the database tells it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DatabaseError {
     /// What to do about it.
     pub class: Class,
@@ -108,6 +110,7 @@ impl Error {
     /// ```
     /// assert_eq!(greenlit::Error::Deadline.class(), greenlit::Class::Other);
     /// ```
+    #[must_use]
     pub fn class(&self) -> Class {
         match self {
             Error::Database(e) => e.class.clone(),
@@ -116,6 +119,7 @@ impl Error {
     }
 
     /// The name of the unique index that was violated, if that is what happened.
+    #[must_use]
     pub fn unique(&self) -> Option<&str> {
         match self {
             Error::Database(e) => match &e.class {
@@ -128,6 +132,7 @@ impl Error {
 
     /// Whether the same work may succeed a little later without any change: the database is busy, restarting or gone.
     /// Not for [`Error::CommitUnknown`]: that work may be done already.
+    #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Error::Database(e) => matches!(e.class, Class::Retry | Class::Lost),

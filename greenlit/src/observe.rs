@@ -5,9 +5,8 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::Pin,
     sync::atomic::Ordering::Relaxed,
-    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -108,14 +107,15 @@ fn fingerprint(sql: &str) -> String {
 }
 
 /// Counts the wait for a connection that is not there at once, and how long it takes, also if it is given up.
-pub(crate) async fn waited<T>(acquire: impl Future<Output = T>, counters: &Counters) -> T {
-    let mut acquire = pin!(acquire);
-    let at_once = poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await;
-    if let Poll::Ready(connection) = at_once {
-        return connection;
-    }
-    let _wait = Wait { begun: Instant::now(), counters };
-    acquire.await
+pub(crate) fn waited<F: Future>(mut acquire: Pin<&mut F>, counters: &Counters) -> impl Future<Output = F::Output> {
+    let mut wait = None;
+    poll_fn(move |cx| {
+        let polled = acquire.as_mut().poll(cx);
+        if polled.is_pending() {
+            wait.get_or_insert_with(|| Wait { begun: Instant::now(), counters });
+        }
+        polled
+    })
 }
 
 struct Wait<'a> {

@@ -45,6 +45,7 @@ impl Job {
 
 /// A job that was given up.
 #[derive(Clone, Debug, PartialEq, FromRow)]
+#[non_exhaustive]
 pub struct ParkedJob {
     /// The job, with the number of its last attempt.
     #[row(flatten)]
@@ -65,13 +66,14 @@ pub struct ParkedJob {
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Outbox {
     db: Db,
 }
 
 /// How much the workers have before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backlog {
     /// Jobs that could be claimed now.
     pub due: u32,

@@ -76,23 +76,12 @@ where
     T: Send,
     E: From<Error> + Send,
 {
-    let watch = Watch::new(access, opts);
-    let span = watch.span();
-    watched(db, opts, access, f, watch).instrument(span).await
-}
-
-async fn watched<S, F, T, E>(db: &Db, opts: &Opts, access: Access, f: F, mut watch: Watch) -> Result<T, E>
-where
-    S: Face,
-    F: for<'a> TxFn<&'a mut S, Result<T, E>> + Clone + Send,
-    T: Send,
-    E: From<Error> + Send,
-{
+    let mut watch = Watch::new(access, opts);
     let mut tries = Tries::of(opts);
     loop {
         let mut face = S::over(tries.session(db, opts, access));
         watch.attempts = tries.begun;
-        let result = f.clone().call(&mut face).await;
+        let result = f.clone().call(&mut face).instrument(watch.span()).await;
         let mut session = face.into_session();
         watch.statements += session.statements();
         // The session decides whether the work is run again: what the closure makes of the error is its own business.

@@ -1,21 +1,27 @@
 //! Rows, and how structs and tuples are made of them.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
 use crate::{Error, FromValue, Result, Value};
 
 /// One row of an answer. It owns its values: nothing in it reaches back to the session.
 pub struct Row {
     columns: Arc<[Box<str>]>,
-    values: Vec<Option<Value>>,
+    values: Vec<Value>,
     next: usize,
 }
 
-impl Row {
-    pub(crate) fn new(columns: Arc<[Box<str>]>, values: Vec<Value>) -> Row {
-        Row { columns, values: values.into_iter().map(Some).collect(), next: 0 }
-    }
+/// What stands in the place of a value that was taken: no column holds it.
+const TAKEN: Value = Value::List(Vec::new());
 
+impl fmt::Debug for Row {
+    /// The names of its columns: values have no place in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+impl Row {
     /// Takes the value of the column with this name out of the row.
     ///
     /// # Errors
@@ -37,11 +43,12 @@ impl Row {
     /// # Errors
     /// [`Error::Decode`], as [`get`](Row::get).
     pub fn take<T: FromValue>(&mut self, index: usize) -> Result<T> {
-        let value = self
-            .values
-            .get_mut(index)
-            .and_then(Option::take)
-            .ok_or_else(|| Error::Decode(format!("column {index} is not there or was read before")))?;
+        let value = match self.values.get_mut(index).map(|value| std::mem::replace(value, TAKEN)) {
+            None | Some(Value::List(_)) => {
+                return Err(Error::Decode(format!("column {index} is not there or was read before")));
+            }
+            Some(value) => value,
+        };
         T::from_value(value).map_err(|value| {
             let (name, found) = (&self.columns[index], value.type_name());
             Error::Decode(format!("column {name} holds {found}, which does not fit {}", std::any::type_name::<T>()))
@@ -98,6 +105,7 @@ tuples! {
 /// let by_feed = greenlit::by_key(images, |image| image.0);
 /// assert_eq!(by_feed[&1], [(1, "a"), (1, "c")]);
 /// ```
+#[must_use]
 pub fn by_key<K: Eq + Hash, R>(rows: Vec<R>, key: impl Fn(&R) -> K) -> HashMap<K, Vec<R>> {
     let mut groups: HashMap<K, Vec<R>> = HashMap::new();
     for row in rows {
@@ -116,7 +124,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn decode<R: FromRow>(self) -> Result<Vec<R>> {
-        let columns = self.columns;
-        self.rows.into_iter().map(|values| R::from_row(&mut Row::new(columns.clone(), values))).collect()
+        let mut row = Row { columns: self.columns, values: Vec::new(), next: 0 };
+        let mut decoded = Vec::with_capacity(self.rows.len());
+        for values in self.rows {
+            (row.values, row.next) = (values, 0);
+            decoded.push(R::from_row(&mut row)?);
+        }
+        Ok(decoded)
     }
 }

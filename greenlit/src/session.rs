@@ -1,7 +1,12 @@
 //! What a transaction and a read session have in common: one connection, taken at the first statement, and the state
 //! that decides what may still happen on it.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -46,6 +51,13 @@ pub(crate) struct Session {
     scopes: Vec<Scope>,
     effects: Vec<Effect>,
     statements: u32,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = (self.access, self.scopes.len(), self.failure());
+        f.debug_struct("Session").field("access, scopes, failure", &state).finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -173,8 +185,10 @@ impl Session {
 
     async fn connected(&mut self) -> Result<()> {
         self.in_flight = true;
-        let acquire = self.db.route.acquire(self.access, &self.opts, self.first);
-        let acquired = timeout_at(self.deadline, observe::waited(acquire, self.db.counters())).await;
+        let acquired = {
+            let acquire = pin!(self.db.route.acquire(self.access, &self.opts, self.first));
+            timeout_at(self.deadline, observe::waited(acquire, self.db.counters())).await
+        };
         self.in_flight = false;
         match acquired {
             Ok(Ok(conn)) => {
@@ -197,6 +211,11 @@ impl Session {
         let Some(conn) = &mut self.conn else {
             return Err(Error::Aborted(Doom::ConnectionLost));
         };
+        if Instant::now() >= self.deadline {
+            // What is ready at once would never meet the timeout.
+            self.doom(Doom::DeadlinePassed);
+            return Err(Error::Deadline);
+        }
         self.in_flight = true;
         let result = timeout_at(self.deadline, work(conn)).await;
         self.in_flight = false;

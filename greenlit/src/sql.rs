@@ -146,6 +146,13 @@ pub(crate) fn numbered(sql: &str) -> String {
     })
 }
 
+/// How many `?` there are outside of quotes and comments.
+pub(crate) fn placeholders(sql: &str) -> usize {
+    let mut count = 0;
+    replace_placeholders(sql, |_, _| count += 1);
+    count
+}
+
 /// Writes out the list arguments: as many placeholders as values in the place of each `?*`.
 pub(crate) fn spread(sql: &str, args: Vec<Value>) -> (Cow<'_, str>, Vec<Value>) {
     if !args.iter().any(|arg| matches!(arg, Value::List(_))) {

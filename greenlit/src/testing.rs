@@ -34,6 +34,12 @@ enum Place {
     Server { _database: server::Database },
 }
 
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive() // its URL may have a password
+    }
+}
+
 impl Scratch {
     /// A SQLite file in a folder of its own.
     ///
@@ -73,6 +79,7 @@ impl Scratch {
     }
 
     /// The database's URL.
+    #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -30,11 +30,13 @@ where
 /// `&mut`, so that its statements come one after another.
 ///
 /// A failed statement poisons its scope on every database: nothing more runs in it, and it cannot commit.
+#[derive(Debug)]
 pub struct Tx {
     pub(crate) session: Session,
 }
 
 /// A read session: one snapshot, and no way to write. See [`Db::read`](crate::Db::read).
+#[derive(Debug)]
 pub struct Read {
     pub(crate) session: Session,
 }

@@ -13,6 +13,7 @@ use crate::{Error, Result};
 /// assert_eq!(Value::from(None::<String>), Value::Null);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// SQL's NULL.
     Null,
@@ -42,6 +43,7 @@ pub enum Value {
 /// tx.exec("delete from image where owner = ? and key in (?*)", args![7, list(keys)]).await?;
 /// # Ok(()) }
 /// ```
+#[must_use]
 pub fn list<V: Clone + Into<Value>>(values: &[V]) -> Value {
     Value::List(values.iter().cloned().map(Into::into).collect())
 }

@@ -18,42 +18,39 @@ async fn main() -> Result<()> {
             let create = Pool::<Sqlite>::connect(&format!("{url}?mode=rwc")).await?;
             query("PRAGMA journal_mode = WAL").execute(&create).await?;
             create.close().await;
-            hazards::run::<Sqlx<Sqlite>>(&url).await
+            hazards::run::<Pool<Sqlite>>(&url).await
         }
-        Kind::Postgres => hazards::run::<Sqlx<Postgres>>(&url).await,
-        Kind::MariaDb => hazards::run::<Sqlx<MySql>>(&url).await,
+        Kind::Postgres => hazards::run::<Pool<Postgres>>(&url).await,
+        Kind::MariaDb => hazards::run::<Pool<MySql>>(&url).await,
     }
 }
-
-#[derive(Clone)]
-struct Sqlx<D: sqlx::Database>(Pool<D>);
 
 /// The same calls for every database; generic over it, they would be bounds for the most part.
 macro_rules! peer {
     ($database:ty) => {
-        impl Peer for Sqlx<$database> {
+        impl Peer for Pool<$database> {
             const NAME: &'static str = "sqlx";
 
             async fn open(url: &str, connections: usize) -> Result<Self> {
-                Ok(Sqlx(PoolOptions::new().max_connections(connections as u32).connect(url).await?))
+                Ok(PoolOptions::new().max_connections(connections as u32).connect(url).await?)
             }
 
             async fn create(&self, tables: &'static str) -> Result<()> {
-                raw_sql(tables).execute(&self.0).await?;
+                raw_sql(tables).execute(self).await?;
                 Ok(())
             }
 
             async fn write(&self, sql: String) -> Result<()> {
-                query(AssertSqlSafe(sql)).execute(&self.0).await?;
+                query(AssertSqlSafe(sql)).execute(self).await?;
                 Ok(())
             }
 
             async fn number(&self, sql: &str) -> Result<i64> {
-                Ok(query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&self.0).await?)
+                Ok(query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(self).await?)
             }
 
             async fn transaction(&self, steps: Arc<[Step]>) -> Result<()> {
-                let mut tx = self.0.begin().await?;
+                let mut tx = self.begin().await?;
                 for step in steps.iter().cloned() {
                     match step {
                         Step::Run(sql) => drop(query(AssertSqlSafe(sql)).execute(&mut *tx).await?),
@@ -77,7 +74,7 @@ macro_rules! peer {
             }
 
             async fn close(self) {
-                self.0.close().await;
+                Pool::close(&self).await;
             }
         }
     };

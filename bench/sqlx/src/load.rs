@@ -6,7 +6,7 @@ mod load;
 
 use std::{path::Path, time::Duration};
 
-use load::{Client, Database, Failure, Feed, Post, Side, Statements, Written};
+use load::{Client, Database, Failure, Feed, Post, Statements, Written};
 use sqlx::{
     MySql, Pool, Postgres, Sqlite,
     pool::PoolOptions,

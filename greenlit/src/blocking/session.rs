@@ -9,12 +9,14 @@ use super::{Db, block_on};
 use crate::{Error, FromRow, Reader as _, Result, Value, list, outbox::Job};
 
 /// A transaction; see [`greenlit::Tx`](crate::Tx).
+#[derive(Debug)]
 pub struct Tx<'a> {
     tx: &'a mut crate::Tx,
     runtime: Handle,
 }
 
 /// A read session; see [`greenlit::Read`](crate::Read).
+#[derive(Debug)]
 pub struct Read<'a> {
     read: &'a mut crate::Read,
     runtime: Handle,

@@ -112,7 +112,6 @@ pub(super) struct Connection {
     statements: HashMap<Box<str>, Prepared>,
 }
 
-#[derive(Clone)]
 struct Prepared {
     statement: Statement,
     /// The columns of its last answer, and their names.
@@ -124,13 +123,19 @@ impl Connection {
     /// Runs a prepared statement and reads all of its rows, so that no error can hide behind an unread one.
     pub(super) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         let failed = |e| error(&e, sql);
-        let mut prepared = self.prepared(sql).await?;
+        if !self.statements.contains_key(sql) {
+            self.prepare(sql).await?;
+        }
+        let Some(prepared) = self.statements.get_mut(sql) else { return Err(Error::lost("a statement is gone")) };
         let (wanted, given) = (usize::from(prepared.statement.num_params()), args.len());
         if wanted != given {
             return Err(Error::Encode(format!("{wanted} arguments are wanted, {given} were given: {sql}")));
         }
-        let args = args.into_iter().map(mariadb_value::param).collect::<Result<Vec<_>>>()?;
-        let args = if args.is_empty() { Params::Empty } else { Params::Positional(args) };
+        let mut values = Vec::with_capacity(given);
+        for arg in args {
+            values.push(mariadb_value::param(arg)?);
+        }
+        let args = if given == 0 { Params::Empty } else { Params::Positional(values) };
         let mut result = self.wire.exec_iter(&prepared.statement, args).await.map_err(failed)?;
         let columns = result.columns().unwrap_or_default();
         // A value that cannot be read is told after the last row.
@@ -148,21 +153,16 @@ impl Connection {
         if !Arc::ptr_eq(&columns, &prepared.columns) {
             prepared.names = columns.iter().map(|c| Box::from(c.name_str())).collect();
             prepared.columns = columns;
-            self.statements.insert(sql.into(), prepared.clone());
         }
         let affected = if prepared.columns.is_empty() { self.wire.affected_rows() } else { rows.len() as u64 };
-        Ok(Answer { columns: prepared.names, rows, affected })
+        Ok(Answer { columns: prepared.names.clone(), rows, affected })
     }
 
-    async fn prepared(&mut self, sql: &str) -> Result<Prepared> {
-        if let Some(prepared) = self.statements.get(sql) {
-            return Ok(prepared.clone());
-        }
+    async fn prepare(&mut self, sql: &str) -> Result<()> {
         self.make_room().await?;
         let statement = self.wire.prep(sql).await.map_err(|e| error(&e, sql))?;
-        let prepared = Prepared { statement, columns: Arc::default(), names: Arc::default() };
-        self.statements.insert(sql.into(), prepared.clone());
-        Ok(prepared)
+        self.statements.insert(sql.into(), Prepared { statement, columns: Arc::default(), names: Arc::default() });
+        Ok(())
     }
 
     /// Lets the server forget one statement if there are too many.

@@ -40,8 +40,13 @@ pub(super) fn fits(sql: &str, args: &[Value], largest: Option<usize>) -> Result<
 }
 
 /// A row's values, as they came.
-pub(super) fn values(row: Row, columns: &[Column]) -> Result<Vec<Value>> {
-    row.unwrap().into_iter().zip(columns).map(|(value, column)| read(value, column)).collect()
+pub(super) fn values(mut row: Row, columns: &[Column]) -> Result<Vec<Value>> {
+    // A plain loop: collecting results takes twice as long, and this is where reading a list spends its time.
+    let mut values = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        values.push(read(row.take(index).unwrap_or(Wire::NULL), column)?);
+    }
+    Ok(values)
 }
 
 fn read(value: Wire, column: &Column) -> Result<Value> {

@@ -44,6 +44,8 @@ pub(crate) struct Pool {
 
 pub(super) struct Shelf {
     config: tokio_postgres::Config,
+    /// Otherwise the next transaction may run on another connection of a pooler, with whatever that one knows.
+    pub(super) named_statements: bool,
     tls: MakeRustlsConnect,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
@@ -79,6 +81,7 @@ impl Pool {
         let (pg, tls) = postgres_options::options(url)?;
         let shelf = Shelf {
             config: pg,
+            named_statements: config.named_statements,
             tls,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(config.connections.max(1))),
@@ -107,6 +110,7 @@ impl Pool {
         };
         let connection = match idle {
             Some(connection) => connection,
+            // Boxed, since it is rare and large, and every session's future would be as large.
             None => Box::pin(shelf.connect()).await?,
         };
         Ok(Conn { connection: Some(connection), permit: Some(permit), shelf, state: State::default() })
@@ -126,7 +130,9 @@ impl Shelf {
                 }
             }
         });
-        in_time(client.batch_execute(READ_ONLY)).await?;
+        if self.named_statements {
+            in_time(client.batch_execute(READ_ONLY)).await?;
+        }
         Counters::add(&self.counters.opened);
         let cancel = client.cancel_token();
         Ok(Connection { client, driver, cancel, statements: HashMap::new(), inserts: HashMap::new() })
@@ -217,6 +223,13 @@ impl Drop for Conn {
 async fn stop(shelf: &Shelf, connection: Connection) {
     let Connection { client, mut driver, cancel, .. } = connection;
     drop(client);
+    if !shelf.named_statements {
+        // A pooler passes a request on late, if at all (PgBouncer 1.18 may end by one), and to whom is its secret. But it
+        // hangs up on the server when its client does, and every transaction of ours makes the server look.
+        Counters::add(&shelf.counters.cancelled);
+        driver.abort();
+        return;
+    }
     let Ok(_turn) = shelf.cancels.acquire().await else { return };
     Counters::add(&shelf.counters.cancelled);
     for _ in 0..CANCEL_REQUESTS {

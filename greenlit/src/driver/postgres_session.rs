@@ -1,6 +1,6 @@
 //! What runs on a connection to PostgreSQL.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{
     TryStreamExt,
@@ -8,15 +8,16 @@ use futures_util::{
 };
 use tokio::time::timeout;
 use tokio_postgres::{
-    Row, SimpleQueryMessage, Statement,
+    Column, Row, SimpleQueryMessage,
     error::{DbError, SqlState},
+    types::Type,
 };
 
 use super::{
     Access, Begin,
     postgres::{Conn, Connection, Prepared},
     postgres_error::{error, in_full},
-    postgres_value::{Column, Param},
+    postgres_value::{Field, Param},
 };
 use crate::{Class, Error, Result, Value, row::Answer, sql};
 
@@ -29,6 +30,9 @@ const STATEMENTS: usize = 512;
 /// How long other transactions' locks are waited for where a caller shall rather be told.
 const BRIEFLY: &str = "SET LOCAL lock_timeout = '2s'";
 const AS_BEFORE: &str = "SET LOCAL lock_timeout TO DEFAULT";
+
+/// Makes the server look after its client while it works: a pooler tells it by hanging up that the statement was dropped.
+const LOOK_AFTER_CLIENT: &str = "; SET LOCAL client_connection_check_interval = '500ms'";
 
 fn begin_sql(begin: Begin) -> &'static str {
     match (begin.access, begin.serializable) {
@@ -67,18 +71,19 @@ impl Conn {
     async fn send<T>(&mut self, begin: Option<Begin>, work: impl AsyncFnOnce(&Connection) -> Native<T>) -> Result<T> {
         let connection = self.connection.as_ref().ok_or_else(gone)?;
         self.state.in_flight = true;
-        let result = match begin {
-            None => work(connection).await,
-            Some(begin) => {
-                (self.state.open, self.state.writes) = (true, begin.access == Access::Write);
-                let begun = connection.client.batch_execute(begin_sql(begin));
-                // They are polled in this order, and each sends its message when it is polled first.
-                let (begun, done) = join(begun, work(connection)).await;
-                // Without its transaction the work's answer does not count, and nobody knows what it left behind.
-                self.state.spoiled = begun.is_err();
-                begun.and(done)
-            }
+        let begun = async {
+            let Some(begin) = begin else { return Ok(()) };
+            let looking = if self.shelf.named_statements { "" } else { LOOK_AFTER_CLIENT };
+            connection.client.batch_execute(&[begin_sql(begin), looking].concat()).await
         };
+        if let Some(begin) = begin {
+            (self.state.open, self.state.writes) = (true, begin.access == Access::Write);
+        }
+        // They are polled in this order, and each sends its message when it is polled first.
+        let (begun, done) = join(begun, work(connection)).await;
+        // Without its transaction the work's answer does not count, and nobody knows what it left behind.
+        self.state.spoiled |= begun.is_err();
+        let result = begun.and(done);
         self.state.in_flight = false;
         result.map_err(|e| self.learn(&e))
     }
@@ -132,39 +137,50 @@ impl Conn {
     }
 
     async fn query(&mut self, sql: &str, args: &[Value], returning: bool, briefly: bool) -> Result<Answer> {
-        let mut begin = self.state.begin.take();
-        let prepared = match self.connection()?.cache(returning).get(sql) {
-            Some(prepared) => prepared.clone(),
-            None => self.prepared(begin.take(), sql, returning).await?,
+        let (mut begin, named) = (self.state.begin.take(), self.shelf.named_statements);
+        // Without a state of the session, only a transaction keeps a read that stands alone from writing.
+        let alone = !named && begin.is_none() && !self.state.open;
+        if alone {
+            begin = Some(Begin { access: Access::Read, serializable: false });
+        }
+        let statement = match self.connection()?.cache(returning).get(sql) {
+            Some(prepared) => Form::Prepared(prepared.clone()),
+            // Boxed, as everything that is rare: futures are as large as the largest of what they await.
+            None if named => Form::Prepared(Box::pin(self.prepared(begin.take(), sql, returning)).await?),
+            None => Form::Unnamed(native(sql, returning)),
         };
-        let (wanted, given) = (prepared.statement.params().len(), args.len());
-        if wanted != given {
+        let wanted = match &statement {
+            Form::Prepared(prepared) => prepared.statement.params().len(),
+            Form::Unnamed(_) => sql::placeholders(sql),
+        };
+        if wanted != args.len() {
+            let given = args.len();
             return Err(Error::Encode(format!("{wanted} arguments are wanted, {given} were given: {sql}")));
         }
-        if begin.is_some_and(|begin| !travels_with(begin, sql)) {
-            self.send(begin.take(), async |_| Ok(())).await?;
+        if begin.is_some_and(|begin| !named || !travels_with(begin, sql)) {
+            Box::pin(self.send(begin.take(), async |_| Ok(()))).await?;
         }
         let ask = async |connection: &Connection| {
-            let rows = connection.rows(&prepared.statement, args);
-            if !briefly {
-                return rows.await;
+            let (rows, batch) = (connection.rows(statement, args), |sql| connection.client.batch_execute(sql));
+            if alone {
+                let (rows, ended) = Box::pin(join(rows, batch("ROLLBACK"))).await;
+                return rows.and_then(|rows| ended.map(|()| rows));
             }
-            let [before, after] = [BRIEFLY, AS_BEFORE].map(|set| connection.client.batch_execute(set));
-            let (before, rows, after) = join3(before, rows, after).await;
-            before.and(rows).and_then(|rows| after.map(|()| rows))
+            if briefly {
+                let (before, rows, after) = Box::pin(join3(batch(BRIEFLY), rows, batch(AS_BEFORE))).await;
+                return before.and(rows).and_then(|rows| after.map(|()| rows));
+            }
+            rows.await
         };
-        let (rows, affected) = self.send(begin, ask).await?;
-        Ok(Answer { columns: prepared.columns, rows: rows?, affected })
+        let answer = self.send(begin, ask).await?;
+        self.state.open &= !alone;
+        answer
     }
 
     async fn prepared(&mut self, begin: Option<Begin>, sql: &str, returning: bool) -> Result<Prepared> {
-        let mut text = sql::numbered(sql);
-        if returning {
-            text.push_str("\nreturning id");
-        }
+        let text = native(sql, returning);
         let statement = self.send(begin, async |connection| connection.client.prepare(&text).await).await?;
-        let columns = statement.columns().iter().map(|c| Box::from(c.name())).collect();
-        let prepared = Prepared { statement, columns };
+        let prepared = Prepared { columns: names(statement.columns()), statement };
         let cache = self.connection()?.cache(returning);
         if cache.len() >= STATEMENTS {
             cache.clear();
@@ -174,8 +190,12 @@ impl Conn {
     }
 
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
-        let text = sql::numbered(sql);
-        self.send(None, async |connection| connection.client.prepare(&text).await).await.map(drop)
+        let text = native(sql, false);
+        // In a transaction, so that the name is given and taken on the same connection of a pooler.
+        let begin = Begin { access: Access::Read, serializable: false };
+        self.send(Some(begin), async |_| Ok(())).await?;
+        let prepared = self.send(None, async |connection| connection.client.prepare(&text).await).await.map(drop);
+        self.rollback().await.and(prepared)
     }
 
     pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
@@ -222,24 +242,56 @@ fn gone() -> Error {
     Error::lost("the connection is gone")
 }
 
+/// The statement in PostgreSQL's words.
+fn native(sql: &str, returning: bool) -> String {
+    let mut text = sql::numbered(sql);
+    if returning {
+        text.push_str("\nreturning id");
+    }
+    text
+}
+
+/// How a statement is asked for.
+enum Form {
+    Prepared(Prepared),
+    /// Parsed anew each time, and its arguments as text, of the types that the server infers: nothing stays behind.
+    Unnamed(String),
+}
+
 impl Connection {
-    /// All rows, so that no error can hide behind an unread one, and how many were affected.
-    async fn rows(&self, statement: &Statement, args: &[Value]) -> Native<(Result<Vec<Vec<Value>>>, u64)> {
-        let mut stream = std::pin::pin!(self.client.query_raw(statement, args.iter().map(Param)).await?);
-        let mut rows = Ok(Vec::new());
+    /// All rows, so that no error can hide behind an unread one.
+    async fn rows(&self, statement: Form, args: &[Value]) -> Native<Result<Answer>> {
+        let (stream, mut columns) = match statement {
+            Form::Prepared(Prepared { statement, columns }) => {
+                (self.client.query_raw(&statement, args.iter().map(Param)).await?, columns)
+            }
+            Form::Unnamed(sql) => {
+                let args = args.iter().map(|arg| (Param(arg), Type::UNKNOWN));
+                (self.client.query_typed_raw(&sql, args).await?, Arc::default())
+            }
+        };
+        let (mut stream, mut rows) = (std::pin::pin!(stream), Ok(Vec::new()));
         while let Some(row) = stream.try_next().await? {
+            if columns.is_empty() {
+                columns = names(row.columns());
+            }
             rows = rows.and_then(|mut rows: Vec<_>| {
                 rows.push(values(&row)?);
                 Ok(rows)
             });
         }
-        Ok((rows, stream.rows_affected().unwrap_or_default()))
+        let affected = stream.rows_affected().unwrap_or_default();
+        Ok(rows.map(|rows| Answer { columns, rows, affected }))
     }
 }
 
+fn names(columns: &[Column]) -> Arc<[Box<str>]> {
+    columns.iter().map(|column| Box::from(column.name())).collect()
+}
+
 fn values(row: &Row) -> Result<Vec<Value>> {
-    let value = |i| match row.try_get::<_, Column>(i) {
-        Ok(column) => Ok(column.0),
+    let value = |i| match row.try_get::<_, Field>(i) {
+        Ok(field) => Ok(field.0),
         Err(e) => Err(Error::Decode(std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string))),
     };
     (0..row.len()).map(value).collect()
@@ -248,7 +300,6 @@ fn values(row: &Row) -> Result<Vec<Value>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio_postgres::types::Type;
 
     use crate::{Config, driver::postgres::Pool};
 
@@ -268,7 +319,7 @@ mod tests {
 
     #[test]
     fn types_that_are_not_read_are_named() {
-        let unread = Column::read(&Type::POINT, &[]);
+        let unread = Field::read(&Type::POINT, &[]);
         assert!(unread.is_err_and(|e| e.to_string().contains("point")));
     }
 }

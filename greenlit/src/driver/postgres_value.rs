@@ -1,7 +1,7 @@
 //! Values on PostgreSQL's wire, in the binary format of each type.
 
 use bytes::BytesMut;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::Value;
 
@@ -44,6 +44,7 @@ impl ToSql for Param<'_> {
                 Ok(IsNull::No)
             }
             (Value::Bytes(b), &Type::BYTEA) => b.to_sql(ty, out),
+            (value, &Type::UNKNOWN) => text(value, out).ok_or_else(|| unfit().into()),
             _ => Err(unfit().into()),
         }
     }
@@ -52,15 +53,37 @@ impl ToSql for Param<'_> {
         true // to_sql answers for each value
     }
 
+    fn encode_format(&self, ty: &Type) -> Format {
+        if *ty == Type::UNKNOWN { Format::Text } else { Format::Binary }
+    }
+
     to_sql_checked!();
 }
 
-/// A column, as it came.
-pub(super) struct Column(pub(super) Value);
+/// Writes a value as a literal is written, for a parameter whose type only the server knows.
+fn text(value: &Value, out: &mut BytesMut) -> Option<IsNull> {
+    match value {
+        Value::Bool(b) => out.extend_from_slice(if *b { b"t" } else { b"f" }),
+        Value::Int(i) => out.extend_from_slice(i.to_string().as_bytes()),
+        Value::Float(x) => out.extend_from_slice(format!("{x:?}").as_bytes()), // as short as it can be read back
+        Value::Text(t) => out.extend_from_slice(t.as_bytes()),
+        Value::Bytes(bytes) => {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\x");
+            let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+            bytes.iter().map(digits).for_each(|pair| out.extend_from_slice(&pair));
+        }
+        Value::Null | Value::List(_) => return None,
+    }
+    Some(IsNull::No)
+}
 
-impl Column {
-    pub(super) fn read(ty: &Type, raw: &[u8]) -> Result<Column, BoxError> {
-        Ok(Column(match *ty {
+/// A column, as it came.
+pub(super) struct Field(pub(super) Value);
+
+impl Field {
+    pub(super) fn read(ty: &Type, raw: &[u8]) -> Result<Field, BoxError> {
+        Ok(Field(match *ty {
             Type::BOOL => Value::Bool(bool::from_sql(ty, raw)?),
             Type::INT8 => Value::Int(i64::from_sql(ty, raw)?),
             Type::INT4 => Value::Int(i32::from_sql(ty, raw)?.into()),
@@ -79,13 +102,13 @@ impl Column {
     }
 }
 
-impl<'a> FromSql<'a> for Column {
+impl<'a> FromSql<'a> for Field {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, BoxError> {
-        Column::read(ty, raw)
+        Field::read(ty, raw)
     }
 
     fn from_sql_null(_: &Type) -> Result<Self, BoxError> {
-        Ok(Column(Value::Null))
+        Ok(Field(Value::Null))
     }
 
     fn accepts(_: &Type) -> bool {

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, ffi};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
 use super::{Access, sqlite_error::error, sqlite_statements::Statement, sqlite_value};
 use crate::{Result, Value, row::Answer};
@@ -82,6 +82,9 @@ impl Engine {
     /// From now on nothing sleeps inside SQLite: it could not be cancelled there.
     pub(super) fn over(mut connection: Connection) -> rusqlite::Result<Engine> {
         connection.busy_timeout(Duration::ZERO)?;
+        // Plans do not depend on arguments. Else SQLite plans a statement anew whenever the cache has cleared those that a
+        // plan could depend on, which is every time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let limits = Arc::new(Mutex::new(Limits::default()));
         let watched = limits.clone();
         connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || lock(&watched).are_passed()))?;
@@ -123,8 +126,11 @@ impl Engine {
                 // Not before the first step, which prepares the statement anew if the schema has changed.
                 columns = statement.columns(row.as_ref());
             }
-            let values = (0..columns.len()).map(|i| row.get_ref(i).map(sqlite_value::value));
-            rows.push(values.collect::<rusqlite::Result<Vec<_>>>()?);
+            let mut values = Vec::with_capacity(columns.len());
+            for at in 0..columns.len() {
+                values.push(sqlite_value::value(row.get_ref(at)?));
+            }
+            rows.push(values);
         }
         drop(cursor);
         let affected = if reads { rows.len() as u64 } else { self.connection.changes() };

@@ -8,14 +8,18 @@
 
 mod blocking;
 mod cancellation;
+mod cluster_postgres;
 mod commit_retry;
 mod deadlines;
 mod depth;
 mod effects;
+mod group_commit;
+mod group_failures;
 mod lost;
 mod migrations;
 mod not_shown;
 mod ownership;
+mod pipelining;
 mod proxy;
 mod raw;
 mod replicas;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use greenlit::{Db, Error, FromRow, Migration, Opts, Reader, Result, args};
+use greenlit::{Error, FromRow, Migration, Opts, Reader, Result, args};
 
-use crate::support::{Count, TestDb, item, items, laws, laws_on};
+use crate::support::{Count, TestDb, item, items, laws, laws_on, open};
 
 laws! {
     of_many_at_once_one_migrates,
@@ -32,7 +32,7 @@ async fn of_many_at_once_one_migrates(t: Arc<TestDb>) -> Result<()> {
         let tasks: Vec<_> = (0..6)
             .map(|_| {
                 let url = scratch.url().to_owned();
-                tokio::spawn(async move { Db::open(&url).await?.migrate(HISTORY).await })
+                tokio::spawn(async move { open(&url, 2).await.migrate(HISTORY).await })
             })
             .collect();
         let mut applied = Vec::new();
@@ -41,7 +41,7 @@ async fn of_many_at_once_one_migrates(t: Arc<TestDb>) -> Result<()> {
         }
         applied.sort_unstable();
         assert_eq!(applied, [1, 2, 3]);
-        let db = Db::open(scratch.url()).await?;
+        let db = open(scratch.url(), 2).await;
         assert_eq!(db.fetch::<(i64,)>("select id from one order by id", args![]).await?, [(1,), (3,)]);
         assert!(db.migrate(HISTORY).await?.applied.is_empty());
     }
@@ -70,7 +70,7 @@ async fn processes_migrate_once(t: Arc<TestDb>) -> Result<()> {
 
 async fn histories_that_do_not_fit_are_refused(t: Arc<TestDb>) -> Result<()> {
     let scratch = t.empty().await?;
-    let db = Db::open(scratch.url()).await?;
+    let db = open(scratch.url(), 2).await;
     assert_eq!(db.migrate(&HISTORY[..2]).await?.applied, [1, 2]);
     let changed = [HISTORY[0], Migration { sql: "create table other (id {id})", ..HISTORY[1] }];
     let refused = db.migrate(&changed).await;
@@ -85,7 +85,7 @@ async fn histories_that_do_not_fit_are_refused(t: Arc<TestDb>) -> Result<()> {
 
 async fn a_failed_migration_leaves_what_was_before(t: Arc<TestDb>) -> Result<()> {
     let scratch = t.empty().await?;
-    let db = Db::open(scratch.url()).await?;
+    let db = open(scratch.url(), 2).await;
     let broken = [
         HISTORY[0],
         Migration { sql: "create table two (id {id}); insert into nowhere (id) values (1)", ..HISTORY[1] },
@@ -109,7 +109,7 @@ async fn a_migration_goes_on_where_it_stopped(t: Arc<TestDb>) -> Result<()> {
     // A crash after the table was made and before that was written down; and one before it was made.
     for made in [true, false] {
         let scratch = t.empty().await?;
-        let (db, own) = (Db::open(scratch.url()).await?, t.at(scratch.url()));
+        let (db, own) = (open(scratch.url(), 2).await, t.at(scratch.url()));
         assert_eq!(db.migrate(&HISTORY[..1]).await?.applied, [1]);
         own.raw(if made { TWO } else { "do 0" }).await;
         own.raw(&format!("{STEP} ('application', 2, 0, '{TWO}', false)")).await;
@@ -119,7 +119,7 @@ async fn a_migration_goes_on_where_it_stopped(t: Arc<TestDb>) -> Result<()> {
     }
     // What was there before, and was not made by the migration, is no success.
     let scratch = t.empty().await?;
-    let (db, own) = (Db::open(scratch.url()).await?, t.at(scratch.url()));
+    let (db, own) = (open(scratch.url(), 2).await, t.at(scratch.url()));
     own.raw("create table two (other int)").await;
     for _ in 0..2 {
         assert!(matches!(db.migrate(HISTORY).await, Err(Error::Database(e)) if e.code.as_deref() == Some("1050")));

@@ -299,7 +299,11 @@ impl TestDb {
     /// Starts the running test a second time, as a process of its own on this database. Wait for its words, then let it
     /// end or kill it.
     pub(crate) fn child(&self) -> Process {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        self.child_of(Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// The same, by a command that runs this program.
+    pub(crate) fn child_of(&self, mut command: Command) -> Process {
         command.args([&self.test, "--exact", "--nocapture"]).env(CHILD, &self.url);
         Process::start(command)
     }
@@ -309,6 +313,8 @@ impl TestDb {
 pub(crate) async fn open(url: &str, connections: usize) -> Db {
     let mut config = Config::default();
     config.connections = connections;
+    // Through a pooler, in the tier 'cluster'.
+    config.named_statements = std::env::var_os("GREENLIT_TEST_UNNAMED").is_none();
     Db::open_with(url, &config).await.unwrap()
 }
 

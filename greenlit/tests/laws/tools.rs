@@ -95,10 +95,11 @@ impl Process {
         line
     }
 
-    /// Kills the child as the kernel would when memory is short.
-    pub(crate) fn kill(mut self) {
+    /// Kills the child as the kernel would when memory is short; tells what it had said by then.
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.words.lines().map(Result::unwrap).collect()
     }
 
     /// Waits for the child's end.

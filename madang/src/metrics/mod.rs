@@ -179,6 +179,7 @@ fn sessions(stats: &Stats, now: &mut Registry) {
     for (name, help, value) in [
         ("greenlit_commits", "Transactions committed", stats.commits),
         ("greenlit_rollbacks", "Transactions rolled back, for whatever reason", stats.rollbacks),
+        ("greenlit_commit_groups", "COMMITs on SQLite, where transactions share them", stats.groups),
         ("greenlit_retries", "Transactions and reads run again", stats.retries),
         ("greenlit_statements", "Statements run by sessions", stats.statements),
         ("greenlit_connection_waits", "Database connections that were not there at once", stats.waits),

@@ -25,8 +25,7 @@ struct Connection {
 
 impl MariaDb {
     pub(crate) async fn open(url: &str) -> Result<MariaDb> {
-        let url = url.split('?').next().unwrap_or(url).replacen("mariadb:", "mysql:", 1);
-        let opts = Opts::from_url(&url)?;
+        let opts = Opts::from_url(&url.replace("ssl-mode=disabled", "prefer_socket=false"))?;
         let mut conn = Conn::new(opts.clone()).await?;
         for statement in MARIADB_SCHEMA.split(';') {
             conn.query_drop(statement).await?;
