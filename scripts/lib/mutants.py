@@ -168,7 +168,7 @@ POSTGRES = [
     one("PostgreSQL: idle connections are kept after one was lost", [30], "driver/postgres.rs",
         "let idle = std::mem::take(&mut *lock(&self.idle));", "let idle: Vec<Connection> = Vec::new();"),
     one("PostgreSQL: a statement in flight is forgotten when it is dropped", [8, 10], "driver/postgres_session.rs",
-        "self.state.in_flight = true;\n        let result", "self.state.in_flight = false;\n        let result"),
+        "self.state.in_flight = true;\n        let begun", "self.state.in_flight = false;\n        let begun"),
 ]
 
 MARIADB = [
