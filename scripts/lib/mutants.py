@@ -74,7 +74,8 @@ SCOPES_AND_RETRIES = [
     one("sessions inside sessions are let through", [20], "retry.rs",
         "Ok(level) if level > 0 => Err(Error::Nested),", "Ok(level) if level > 9 => Err(Error::Nested),"),
     one("one try too many", [28], "retry.rs", "if self.begun >= self.limit ||", "if self.begun > self.limit ||"),
-    one("tries go on after the deadline", [28, 36], "retry.rs", "|| wake >= self.deadline {", "{"),
+    one("each try has a deadline of its own", [36], "retry.rs",
+        "Session::until(db, opts, access, self.deadline,", "Session::until(db, opts, access, Instant::now() + opts.within,"),
     one("the application's error decides a retry", [29], "retry.rs",
         "let mut again = session.again();", "let mut again = session.again() && result.is_ok();"),
     one("a conflict at COMMIT is not run again", [25], "retry.rs",
@@ -167,7 +168,7 @@ POSTGRES = [
     one("PostgreSQL: idle connections are kept after one was lost", [30], "driver/postgres.rs",
         "let idle = std::mem::take(&mut *lock(&self.idle));", "let idle: Vec<Connection> = Vec::new();"),
     one("PostgreSQL: a statement in flight is forgotten when it is dropped", [8, 10], "driver/postgres_session.rs",
-        "self.state.in_flight = true;\n        let result", "self.state.in_flight = false;\n        let result"),
+        "self.state.in_flight = true;\n        let begun", "self.state.in_flight = false;\n        let begun"),
 ]
 
 MARIADB = [

@@ -105,7 +105,7 @@ async fn law_28_deadlocks_are_run_again(t: Arc<TestDb>) -> Result<()> {
 }
 
 /// A function of the server's that gives up the transaction the first times it is called, as a serialization failure.
-async fn give_up_first(t: &TestDb, times: u32) {
+pub(crate) async fn give_up_first(t: &TestDb, times: u32) {
     if t.is_mariadb() {
         let script = format!(
             "drop sequence if exists tries; create sequence tries; \

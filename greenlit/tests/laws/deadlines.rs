@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use greenlit::{Db, Error, Job, Opts, Result, Tx, args};
+use greenlit::{Db, Error, Job, Opts, Reader, Result, Tx, args};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
 };
 
 use crate::{
+    commit_retry::give_up_first,
     proxy::{Proxy, Wire},
     raw::Blocker,
     support::{Count, TestDb, item, laws, laws_on, open},
@@ -21,6 +22,7 @@ laws! {
 laws_on! { [postgres mariadb]:
     law_36_a_silent_server_holds_no_session,
     law_36_a_slow_wire_counts,
+    law_36_another_try_has_what_is_left,
 }
 
 /// Far more than any deadline here.
@@ -98,6 +100,27 @@ async fn law_36_a_slow_wire_counts(t: Arc<TestDb>) -> Result<()> {
         proxy.delay(0, 0);
         assert_eq!(t.raw_number("select count(*) from item").await, 0);
     }
+    Ok(())
+}
+
+async fn law_36_another_try_has_what_is_left(t: Arc<TestDb>) -> Result<()> {
+    let (db, runs, steps) = (t.open(1).await, Count::default(), Count::default());
+    give_up_first(&t, 1).await;
+    let (own, told, long, short) = (runs.clone(), steps.clone(), t.sleep("0.8"), t.sleep("0.1"));
+    let work = async move |tx: &mut Tx| {
+        if own.up() == 0 {
+            tx.fetch::<(i32,)>(&long, args![]).await?;
+            tx.fetch::<(i32,)>("select give_up()", args![]).await?;
+        }
+        for _ in 0..30 {
+            tx.fetch::<(i32,)>(&short, args![]).await?;
+            told.up();
+        }
+        Ok::<_, Error>(())
+    };
+    let late = db.tx(Opts::default().within(Duration::from_millis(1_100)), work).await;
+    assert!(late.as_ref().is_err_and(Error::is_transient), "{late:?}");
+    assert!(runs.get() <= 2 && steps.get() < 6, "{} runs, {} steps", runs.get(), steps.get());
     Ok(())
 }
 

@@ -40,15 +40,9 @@ const CANNOT_SHOW: &[(&str, &str, &str)] = &[
     ("42", "mariadb", "innodb_flush_log_at_trx_commit is the server's own, and 1 by default"),
 ];
 
-/// Laws that no test shows yet.
-const NOT_YET: &[(&str, &str)] = &[];
-
 #[test]
 fn laws_that_are_not_shown_are_listed() {
     for (law, database, reason) in CANNOT_SHOW {
         println!("law {law} cannot be shown on {database}: {reason}");
-    }
-    for (law, reason) in NOT_YET {
-        println!("law {law} is not shown yet: {reason}");
     }
 }
