@@ -21,7 +21,8 @@ use crate::{
 /// A transaction or read session, from its first try to its end.
 pub(crate) struct Watch {
     span: Span,
-    begun: Instant,
+    /// If anybody listens.
+    begun: Option<Instant>,
     pub(crate) attempts: u32,
     pub(crate) statements: u32,
     pub(crate) outcome: &'static str,
@@ -38,7 +39,8 @@ impl Watch {
             target: "greenlit::tx", "greenlit.tx",
             kind, attempts = Empty, statements = Empty, outcome = Empty, duration_us = Empty
         );
-        Watch { span, begun: Instant::now(), attempts: 0, statements: 0, outcome: "dropped" }
+        let begun = (!span.is_none()).then(Instant::now);
+        Watch { span, begun, attempts: 0, statements: 0, outcome: "dropped" }
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -48,9 +50,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if !self.span.is_none() {
+        if let Some(begun) = self.begun {
             self.span.record("attempts", self.attempts).record("statements", self.statements);
-            self.span.record("outcome", self.outcome).record("duration_us", micros(self.begun.elapsed()));
+            self.span.record("outcome", self.outcome).record("duration_us", micros(begun.elapsed()));
         }
     }
 }
