@@ -60,8 +60,10 @@ pub struct Config {
     /// URLs of servers that replay what the primary does; see [`Opts::after`]. Each gets as many connections as the
     /// primary. SQLite has none.
     pub replicas: Vec<String>,
-    /// Whether statements are prepared under a name. `false` is for a PostgreSQL behind a pooler that lends a connection
-    /// for one transaction only, such as PgBouncer in transaction mode; it costs a round trip for each statement.
+    /// Whether statements are prepared under a name. `false` is for a PostgreSQL (14 or later) behind a pooler that lends a
+    /// connection for one transaction only, such as PgBouncer in transaction mode. The server then parses and plans each
+    /// statement every time, and BEGIN takes a round trip of its own, also around a single read. Arguments travel as text:
+    /// one that does not fit is told by the server, and a text column takes a number.
     pub named_statements: bool,
     /// From which duration on a statement is told as slow: a line of level WARN with its text, without values. `None`
     /// tells none.

@@ -1,4 +1,4 @@
-# Sourced by scripts/test after postgres.sh, for its tier 'cluster': primaries of PostgreSQL with their replicas, and PgBouncer.
+# Sourced by scripts/test after postgres.sh, for its tier 'cluster': pairs of primary and replica, and PgBouncer.
 # shellcheck shell=bash disable=SC2154
 
 cluster_pids=() # the servers

@@ -1,4 +1,4 @@
-//! PostgreSQL by tokio-postgres: the pool, and what becomes of a connection. What runs on it is in `postgres_session.rs`.
+//! PostgreSQL by tokio-postgres: the pool, and what becomes of a connection. What runs on it: `postgres_session.rs`.
 //!
 //! A connection goes back to the pool only when it is proven clean: no statement in flight and no transaction open.
 //! One that was ever sent a cancel request is never used again, since the request may arrive late.
@@ -24,8 +24,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{Begin, Counters, postgres_error::error, postgres_options};
 use crate::{Config, Error, Result};
 
-/// Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so. Not by
-/// an option of the start: `target_session_attrs` asks for this very setting to tell primaries from replicas.
+/// Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so. Not
+/// by an option of the start: `target_session_attrs` asks for this very setting to tell primaries from replicas.
 const READ_ONLY: &str = "SET default_transaction_read_only = on";
 /// How long cleaning up after a dropped session may take before its connection is given up.
 const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
@@ -224,7 +224,7 @@ async fn stop(shelf: &Shelf, connection: Connection) {
     let Connection { client, mut driver, cancel, .. } = connection;
     drop(client);
     if !shelf.named_statements {
-        // A pooler passes a request on late, if at all (PgBouncer 1.18 may end by one), and to whom is its secret. But it
+        // What a pooler makes of a request is its secret, and PgBouncer 1.18 may crash by one (its issue 801). But it
         // hangs up on the server when its client does, and every transaction of ours makes the server look.
         Counters::add(&shelf.counters.cancelled);
         driver.abort();

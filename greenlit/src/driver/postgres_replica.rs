@@ -11,27 +11,29 @@ use crate::{Error, Result, args};
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(16);
 
-/// The timeline, and where its next record goes: behind every COMMIT that was acknowledged, even if it is not written yet.
+/// The timeline, and where its next record goes: behind every COMMIT that was acknowledged, even if it is not written.
 ///
-/// At the start of a page that is behind the page's header (24 bytes, or 40 at the start of a file), where no replica gets
-/// before there is another record: the end of the page before is the same point in history.
+/// At the start of a page that is behind the page's header (24 bytes, or 40 at the start of a file), where no replica
+/// gets before there is another record: the end of the page before is the same point in history.
 const POSITION: &str = "
-    with now as (select pg_current_wal_insert_lsn() as lsn),
-         place as (select lsn, lsn - '0/0'::pg_lsn as byte, pg_size_bytes(current_setting('wal_segment_size')) as file,
-                          current_setting('wal_block_size')::int as page from now)
+    with place as (select pg_current_wal_insert_lsn() as lsn),
+         byte as (select lsn, lsn - '0/0'::pg_lsn as byte, current_setting('wal_block_size')::int as page,
+                         pg_size_bytes(current_setting('wal_segment_size')) as file from place)
     select substr(pg_walfile_name(lsn), 1, 8) || ':' ||
            case when byte % file = 40 then lsn - 40::numeric
                 when byte % page = 24 then lsn - 24::numeric
                 else lsn end
-    from place";
+    from byte";
 
-/// Whether what was replayed includes the position. A later timeline is one's own with a history that went on elsewhere, an
-/// earlier one may have gone another way at the same place. Who may not see what the receiver is at has the timeline of the
-/// last restart point, which is never too late. A server that replays nothing is no replica, or none any more: null.
+/// Whether what was replayed includes the position. A later timeline goes on where an earlier one ended, but an
+/// earlier one may hold something else at the same place. Without the right to see what the receiver is at, the
+/// timeline is that of the last restart point, which is never too late. A server that replays nothing is no replica,
+/// or none any more: null.
 const REACHED: &str = "
     select case when pg_is_in_recovery() then
         pg_last_wal_replay_lsn() >= cast(cast(? as text) as pg_lsn)
-        and coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint())) >= cast(? as int)
+        and coalesce((select received_tli from pg_stat_wal_receiver),
+                     (select timeline_id from pg_control_checkpoint())) >= cast(? as int)
     end";
 
 impl Conn {

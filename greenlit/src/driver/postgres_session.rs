@@ -31,7 +31,7 @@ const STATEMENTS: usize = 512;
 const BRIEFLY: &str = "SET LOCAL lock_timeout = '2s'";
 const AS_BEFORE: &str = "SET LOCAL lock_timeout TO DEFAULT";
 
-/// Makes the server look after its client while it works: a pooler tells it by hanging up that the statement was dropped.
+/// Makes the server look after its client while it works: a pooler tells it by hanging up that the client is gone.
 const LOOK_AFTER_CLIENT: &str = "; SET LOCAL client_connection_check_interval = '500ms'";
 
 fn begin_sql(begin: Begin) -> &'static str {
@@ -46,9 +46,9 @@ fn begin_sql(begin: Begin) -> &'static str {
 
 /// Whether a statement may be sent before BEGIN was answered.
 ///
-/// Should BEGIN fail, the statement runs on its own, in the read-only transaction that is this connection's default. There
-/// the server refuses INSERT, UPDATE, DELETE and SELECT FOR UPDATE before it evaluates anything of them. It does not refuse
-/// a SELECT that calls a function whose effects are neither rows nor settings, such as `pg_notify` or `lo_create`: in a
+/// Should BEGIN fail, the statement runs on its own, in the read-only transaction that is this connection's default.
+/// There the server refuses INSERT, UPDATE, DELETE and SELECT FOR UPDATE before it evaluates anything of them. It does
+/// not refuse a SELECT that calls a function whose effects are no rows, such as `pg_notify` or `lo_create`: in a
 /// transaction that writes, whatever may call one waits for BEGIN.
 fn travels_with(begin: Begin, sql: &str) -> bool {
     let word = sql.trim_start().get(..6).unwrap_or_default();

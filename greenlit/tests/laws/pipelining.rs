@@ -1,4 +1,4 @@
-//! What PostgreSQL's connections are sent ahead of an answer, and what is left on them: laws 6 and 19.
+//! Law 19, of what PostgreSQL is sent before it has answered.
 
 use std::{
     sync::{
@@ -8,19 +8,16 @@ use std::{
     time::Duration,
 };
 
-use greenlit::{Db, Error, Opts, Reader, Result, Tx, args};
+use greenlit::{Error, Opts, Reader, Result, Tx, args};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
-use crate::support::{Log, TestDb, item, laws_on, open};
+use crate::support::{Log, TestDb, laws_on, open};
 
-laws_on! { [postgres]:
-    law_06_sessions_leave_their_connection_as_it_was,
-    law_19_a_begin_that_fails_leaves_no_row,
-}
+laws_on! { [postgres]: law_19_a_begin_that_fails_leaves_no_row }
 
 /// Passes everything on, but makes BEGIN a syntax error while it is told to, and keeps what was sent before its answer.
 #[derive(Clone, Default)]
@@ -121,62 +118,5 @@ async fn law_19_a_begin_that_fails_leaves_no_row(t: Arc<TestDb>) -> Result<()> {
         "an INSERT and a commit key are sent with BEGIN: {:?}",
         spoiler.sent.get()
     );
-    Ok(())
-}
-
-/// All that a session could leave at the server for the next borrower of its connection.
-async fn state(db: &Db) -> Result<Vec<(String, String)>> {
-    let state = "
-        select name, coalesce(setting, '') from pg_settings
-        union all select 'advisory locks', cast(count(*) as text) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'
-        union all select 'temporary tables', cast(pg_my_temp_schema() as text)
-        union all select 'channels', cast(count(*) as text) from pg_listening_channels()
-        union all select 'cursors', cast(count(*) as text) from pg_cursors where is_holdable
-        union all select 'prepared transactions', cast(count(*) as text) from pg_prepared_xacts where database = current_database()
-        union all select 'role', cast(session_user as text) || ' ' || cast(current_user as text)
-        order by 1";
-    db.fetch(state, args![]).await
-}
-
-async fn law_06_sessions_leave_their_connection_as_it_was(t: Arc<TestDb>) -> Result<()> {
-    let (db, slow) = (t.open(1).await, t.slow_statement());
-    let before = state(&db).await?;
-    assert!(before.len() > 300, "{}", before.len());
-    let same = async |after: &str| {
-        let now = state(&db).await.unwrap();
-        let changed: Vec<_> = now.iter().filter(|setting| !before.contains(setting)).collect();
-        assert!(changed.is_empty() && now.len() == before.len(), "after {after}: {changed:?}");
-    };
-    for (number, opts) in
-        [Opts::default(), Opts::default().serializable(), Opts::default().once("key")].into_iter().enumerate()
-    {
-        let id = number as i64;
-        db.tx(opts.clone(), async move |tx| item(tx, id).await).await?;
-        same("a commit").await;
-        db.tx(opts, async |tx| item(tx, 0).await).await.unwrap_err();
-        same("a refused statement").await;
-    }
-    let work = db.tx(Opts::default(), async |tx| {
-        let undone = tx.savepoint(async |tx| item(tx, 0).await).await;
-        assert!(undone.is_err());
-        tx.fetch::<(bool,)>("select pg_try_advisory_xact_lock(7)", args![]).await?;
-        item(tx, 9).await
-    });
-    work.await?;
-    same("a savepoint").await;
-    for opts in [Opts::default(), Opts::default().serializable()] {
-        db.read(opts, async |r| r.fetch::<(i64,)>("select v from item", args![]).await).await?;
-        same("a read").await;
-    }
-    let short = Opts::default().within(Duration::from_millis(100));
-    db.tx(short, async |tx| tx.fetch::<(i64,)>(slow, args![]).await).await.unwrap_err();
-    same("a deadline").await;
-    let dropped = db.tx(Opts::default(), async |tx| {
-        item(tx, 10).await?;
-        sleep(Duration::from_secs(60)).await;
-        Ok::<_, Error>(())
-    });
-    assert!(timeout(Duration::from_millis(100), dropped).await.is_err());
-    same("a cancellation").await;
     Ok(())
 }
