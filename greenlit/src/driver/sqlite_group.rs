@@ -99,8 +99,8 @@ impl Group {
         engine.command("RELEASE turn")
     }
 
-    /// Commits, and tells everybody.
-    pub(super) fn commit(&mut self, counters: &Counters) {
+    /// Commits.
+    pub(super) fn commit(&mut self, counters: &Counters) -> Answers {
         let patience = Instant::now() + COMMIT_PATIENCE;
         let committed = loop {
             let Some(engine) = &self.engine else { break Err(Error::lost("there is no transaction to commit")) };
@@ -113,18 +113,23 @@ impl Group {
             }
         };
         match committed {
-            Ok(()) => {
-                Counters::add(&counters.groups);
-                self.members.drain(..).for_each(|member| drop(member.send(Ok(()))));
-            }
-            // Who is alone has nobody else to blame.
-            Err(e) if self.members.len() == 1 => self.give_up(counters, e),
-            Err(e) => self.give_up(counters, run_again(format!("the shared COMMIT failed: {e}"))),
+            Ok(()) => Counters::add(&counters.groups),
+            Err(_) => self.roll_back(counters),
         }
+        let answer = committed.map_err(|e| match self.members.len() {
+            0 | 1 => e, // who is alone has nobody else to blame
+            _ => run_again(format!("the shared COMMIT failed: {e}")),
+        });
+        Answers(std::mem::take(&mut self.members), answer)
     }
 
     /// Rolls the whole transaction back, and tells everybody in it why.
     fn give_up(&mut self, counters: &Counters, why: Error) {
+        self.roll_back(counters);
+        Answers(std::mem::take(&mut self.members), Err(why)).tell();
+    }
+
+    fn roll_back(&mut self, counters: &Counters) {
         self.in_savepoint = false;
         if self.is_open() {
             let _ = self.engine.as_ref().map(|engine| engine.command("ROLLBACK"));
@@ -133,8 +138,17 @@ impl Group {
                 Counters::add(&counters.discarded);
             }
         }
-        for member in self.members.drain(..) {
-            let _ = member.send(Err(why.clone()));
+    }
+}
+
+/// What the sessions of a group wait to be told.
+#[must_use]
+pub(super) struct Answers(Vec<oneshot::Sender<Result<()>>>, Result<()>);
+
+impl Answers {
+    pub(super) fn tell(self) {
+        for member in self.0 {
+            let _ = member.send(self.1.clone());
         }
     }
 }
@@ -171,7 +185,7 @@ mod tests {
             reader
         });
         let counters = Counters::default();
-        group.commit(&counters);
+        group.commit(&counters).tell();
         assert!(told.try_recv().unwrap().is_ok());
         let seen: i64 = leaves.join().unwrap().query_row("select count(*) from item", [], |row| row.get(0)).unwrap();
         assert_eq!(seen, 1);

@@ -17,7 +17,7 @@ use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 use super::{
     Counters,
     sqlite_engine::{Engine, Limits, lock},
-    sqlite_group::Group,
+    sqlite_group::{Answers, Group},
 };
 use crate::{Class, Error, Result};
 
@@ -178,9 +178,16 @@ impl Drop for Settling {
         let counters = &self.writer.counters;
         let Some(mut group) = self.group.take() else { return };
         group.undo(counters);
-        while let Some(mut due) = self.writer.pass_on(group) {
-            due.commit(counters);
-            group = due;
+        let mut answers: Option<Answers> = None;
+        loop {
+            let due = self.writer.pass_on(group);
+            // Not before the writer is free: who is told may ask for it at once.
+            if let Some(answers) = answers.take() {
+                answers.tell();
+            }
+            let Some(mut next) = due else { return };
+            answers = Some(next.commit(counters));
+            group = next;
         }
     }
 }
@@ -230,7 +237,7 @@ impl Turn {
     /// Commits those whose turn was before.
     pub(super) fn commit_others(&mut self) {
         if let Some(group) = self.group.as_mut().filter(|group| group.is_shared()) {
-            group.commit(&self.writer.counters);
+            group.commit(&self.writer.counters).tell();
         }
     }
 
