@@ -57,7 +57,7 @@ pub struct Config {
     /// its own caller holds. They are opened when they are first needed. At least 1; SQLite has none.
     pub separate: usize,
     /// URLs of servers that replay what the primary does; see [`Opts::after`]. Each gets as many connections as the
-    /// primary. SQLite has none.
+    /// primary. On MariaDB they follow by GTID, or are other nodes of the primary's Galera cluster. SQLite has none.
     pub replicas: Vec<String>,
     /// Whether statements are prepared under a name. `false` is for a PostgreSQL behind a pooler that lends a connection
     /// for one transaction only, such as PgBouncer in transaction mode; it costs a round trip for each statement.
@@ -107,7 +107,8 @@ pub struct Stats {
     pub cancelled: u64,
     /// Sessions whose dropped futures left a transaction open that was rolled back, and whose connection is used again.
     pub abandoned: u64,
-    /// Warnings of the server, such as "there is already a transaction in progress".
+    /// Warnings of the server, such as "there is already a transaction in progress"; on MariaDB, statements that it warned
+    /// of, such as an `insert ignore` that ignored something.
     pub warnings: u64,
     /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
     pub groups: u64,
