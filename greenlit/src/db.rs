@@ -58,7 +58,7 @@ pub struct Config {
     /// its own caller holds. They are opened when they are first needed. At least 1; SQLite has none.
     pub separate: usize,
     /// URLs of servers that replay what the primary does; see [`Opts::after`]. Each gets as many connections as the
-    /// primary. SQLite has none.
+    /// primary. On MariaDB they follow by GTID, or are other nodes of the primary's Galera cluster. SQLite has none.
     pub replicas: Vec<String>,
     /// Whether statements are prepared under a name. `false` is for a PostgreSQL (14 or later) behind a pooler that lends a
     /// connection for one transaction only, such as PgBouncer in transaction mode. The server then parses and plans each

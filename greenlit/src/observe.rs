@@ -47,7 +47,8 @@ pub struct Stats {
     pub cancelled: u64,
     /// Sessions whose dropped futures left a transaction open that was rolled back, and whose connection is used again.
     pub abandoned: u64,
-    /// Warnings of the server, such as "there is already a transaction in progress".
+    /// Warnings of the server, such as "there is already a transaction in progress"; on MariaDB, statements that it warned
+    /// of, such as an `insert ignore` that ignored something.
     pub warnings: u64,
     /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
     pub groups: u64,
