@@ -313,6 +313,12 @@ fn told<T>(result: &Result<T>) -> String {
     }
 }
 
+/// What was answered about one row, and whether it is there.
+fn row_of<T>(result: &Result<T>, rows: i64) -> String {
+    let seen = format!("{}; {rows} of 1 row written", told(result));
+    if result.is_ok() && rows == 0 { format!("**{seen}**") } else { seen }
+}
+
 /// The first words of an error, fit for a table.
 fn words(e: &impl Display) -> String {
     let line = e.to_string().replace(['\n', '\t', '|'], " ");
@@ -323,7 +329,7 @@ async fn swallowed<P: Peer>(bench: &Bench<P>) -> Result<String> {
     let pool = bench.pool(1).await?;
     let result = limit(pool.transaction([Step::Run(insert(1)), Step::Swallow(insert(1))].into())).await;
     pool.close().await;
-    Ok(format!("{}; {} of 1 row written", told(&result), bench.count("t where id = 1").await?))
+    Ok(row_of(&result, bench.count("t where id = 1").await?))
 }
 
 async fn dropped_at_each_poll<P: Peer>(bench: &Bench<P>) -> Result<String> {

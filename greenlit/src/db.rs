@@ -1,18 +1,11 @@
 //! The database: where sessions begin.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Dialect, Error, FromRow, Opts, Outbox, Read, Reader, Result, Tx, Value,
+    Dialect, Error, FromRow, Opts, Outbox, Read, Reader, Result, Stats, Tx, Value,
     driver::{Access, Conn, Counters},
     retry::{self, LEVEL, Tries},
     route::{Route, Token},
@@ -87,40 +80,6 @@ impl Default for Config {
     }
 }
 
-/// What has happened to a [`Db`] and all of its clones since it was opened: numbers that only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Transactions that were committed. Those without any statement have nothing to commit and are not counted, here and
-    /// below; neither are migrations.
-    pub commits: u64,
-    /// Transactions that were rolled back, because their closure failed, because a statement in them did, because another
-    /// was in their way, or because their future was dropped. One whose COMMIT was never answered is in neither number.
-    pub rollbacks: u64,
-    /// Tries after the first, of transactions and of reads.
-    pub retries: u64,
-    /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
-    /// budget compares.
-    pub statements: u64,
-    /// How often a session's connection was not there at once: all were in use, one had to be opened, or a replica had
-    /// to catch up.
-    pub waits: u64,
-    /// How long these waits took in all, to the microsecond.
-    pub waited: Duration,
-    /// Connections opened.
-    pub opened: u64,
-    /// Connections thrown away because nobody could prove that they were clean.
-    pub discarded: u64,
-    /// Requests to the server to stop a statement whose future was dropped.
-    pub cancelled: u64,
-    /// Sessions whose dropped futures left a transaction open that was rolled back, and whose connection is used again.
-    pub abandoned: u64,
-    /// Warnings of the server, such as "there is already a transaction in progress".
-    pub warnings: u64,
-    /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
-    pub groups: u64,
-}
-
 impl Db {
     /// Opens the database with the default [`Config`].
     ///
@@ -159,23 +118,7 @@ impl Db {
     /// Counters of what happened so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let sum = |counter: fn(&Counters) -> &AtomicU64| {
-            self.route.pools().map(|pool| counter(pool.counters()).load(Relaxed)).sum()
-        };
-        Stats {
-            commits: sum(|c| &c.commits),
-            rollbacks: sum(|c| &c.rollbacks),
-            retries: sum(|c| &c.retries),
-            statements: sum(|c| &c.statements),
-            waits: sum(|c| &c.waits),
-            waited: Duration::from_micros(sum(|c| &c.waited_us)),
-            opened: sum(|c| &c.opened),
-            discarded: sum(|c| &c.discarded),
-            cancelled: sum(|c| &c.cancelled),
-            abandoned: sum(|c| &c.rolled_back),
-            warnings: sum(|c| &c.warnings),
-            groups: sum(|c| &c.groups),
-        }
+        Stats::of(&self.route)
     }
 
     /// Runs a transaction: the only way to write.

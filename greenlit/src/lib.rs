@@ -140,11 +140,12 @@ pub mod testing;
 mod tx;
 mod value;
 
-pub use db::{Config, Db, Single, Stats};
+pub use db::{Config, Db, Single};
 pub use driver::Dialect;
 pub use error::{Class, DatabaseError, Doom, Error, Result};
 pub use greenlit_derive::{FromRow, Value};
 pub use migrate::{Migrated, Migration};
+pub use observe::Stats;
 pub use opts::Opts;
 pub use outbox::{Backlog, Job, Outbox, ParkedJob};
 pub use route::Token;

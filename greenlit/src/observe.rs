@@ -6,7 +6,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    sync::atomic::Ordering::Relaxed,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -15,13 +15,72 @@ use tracing::{Level, Span, field::Empty};
 use crate::{
     Error, Opts, Result,
     driver::{Access, Counters},
+    route::Route,
     sql,
 };
+
+/// What has happened to a [`Db`](crate::Db) and all of its clones since it was opened: numbers that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Transactions that were committed. Those without any statement have nothing to commit and are not counted, here and
+    /// below; neither are migrations.
+    pub commits: u64,
+    /// Transactions that were rolled back, because their closure failed, because a statement in them did, because another
+    /// was in their way, or because their future was dropped. One whose COMMIT was never answered is in neither number.
+    pub rollbacks: u64,
+    /// Tries after the first, of transactions and of reads.
+    pub retries: u64,
+    /// Statements that sessions and single reads ran, without BEGIN, COMMIT and the like: what a test of a statement
+    /// budget compares.
+    pub statements: u64,
+    /// How often a session's connection was not there at once: all were in use, one had to be opened, or a replica had
+    /// to catch up.
+    pub waits: u64,
+    /// How long these waits took in all, to the microsecond.
+    pub waited: Duration,
+    /// Connections opened.
+    pub opened: u64,
+    /// Connections thrown away because nobody could prove that they were clean.
+    pub discarded: u64,
+    /// Requests to the server to stop a statement whose future was dropped.
+    pub cancelled: u64,
+    /// Sessions whose dropped futures left a transaction open that was rolled back, and whose connection is used again.
+    pub abandoned: u64,
+    /// Warnings of the server, such as "there is already a transaction in progress".
+    pub warnings: u64,
+    /// COMMITs of SQLite's writer. Sessions that write at the same time share one; elsewhere this stays 0.
+    pub groups: u64,
+}
+
+impl Stats {
+    /// What all of its pools have counted.
+    pub(crate) fn of(route: &Route) -> Stats {
+        let sum = |counter: fn(&Counters) -> &AtomicU64| {
+            route.pools().map(|pool| counter(pool.counters()).load(Relaxed)).sum()
+        };
+        Stats {
+            commits: sum(|c| &c.commits),
+            rollbacks: sum(|c| &c.rollbacks),
+            retries: sum(|c| &c.retries),
+            statements: sum(|c| &c.statements),
+            waits: sum(|c| &c.waits),
+            waited: Duration::from_micros(sum(|c| &c.waited_us)),
+            opened: sum(|c| &c.opened),
+            discarded: sum(|c| &c.discarded),
+            cancelled: sum(|c| &c.cancelled),
+            abandoned: sum(|c| &c.rolled_back),
+            warnings: sum(|c| &c.warnings),
+            groups: sum(|c| &c.groups),
+        }
+    }
+}
 
 /// A transaction or read session, from its first try to its end.
 pub(crate) struct Watch {
     span: Span,
-    begun: Instant,
+    /// If anybody listens.
+    begun: Option<Instant>,
     pub(crate) attempts: u32,
     pub(crate) statements: u32,
     pub(crate) outcome: &'static str,
@@ -38,7 +97,8 @@ impl Watch {
             target: "greenlit::tx", "greenlit.tx",
             kind, attempts = Empty, statements = Empty, outcome = Empty, duration_us = Empty
         );
-        Watch { span, begun: Instant::now(), attempts: 0, statements: 0, outcome: "dropped" }
+        let begun = (!span.is_none()).then(Instant::now);
+        Watch { span, begun, attempts: 0, statements: 0, outcome: "dropped" }
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -48,9 +108,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if !self.span.is_none() {
+        if let Some(begun) = self.begun {
             self.span.record("attempts", self.attempts).record("statements", self.statements);
-            self.span.record("outcome", self.outcome).record("duration_us", micros(self.begun.elapsed()));
+            self.span.record("outcome", self.outcome).record("duration_us", micros(begun.elapsed()));
         }
     }
 }

@@ -366,7 +366,8 @@ async fn end(db: &Db, mut conn: Conn, once: Option<String>) -> Result<()> {
         Err(e) if e.class() == Class::Lost => {
             drop(conn);
             return match once {
-                Some(key) => once::resolve(db, &key).await,
+                // Boxed, since the future that commits is moved into its task.
+                Some(key) => Box::pin(once::resolve(db, &key)).await,
                 None => Err(Error::CommitUnknown),
             };
         }

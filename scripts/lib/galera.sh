@@ -6,6 +6,7 @@ galera_home=      # everything of these servers; removed at the end
 galera_as=()      # prefix of a server: the user it runs as, and that it ends with this script
 galera_keepers=() # the processes that keep the servers running
 galera_library=   # the provider's shared library
+galera_port=
 mariadb_client=
 
 # Sets galera_library; fails if something is not installed.
@@ -62,8 +63,8 @@ make_galera_home() {
   }
 }
 
-# Eight ports that nobody listens on, the first of them $galera_port. The nodes name each other's, so that a port that is
-# taken cannot be seen by one node's end.
+# Sets galera_port to the first of sixteen ports in a row that nobody listens on. The nodes name each other's
+# ports, so that all are known before the first of them starts.
 choose_galera_ports() {
   local port free
   for _ in 1 2 3 4 5 6 7 8; do
@@ -80,7 +81,7 @@ choose_galera_ports() {
 # Starts the server $1 on the port $2 with further arguments, and starts it again whenever it was killed, as an operator's
 # service manager does. Returns once its log says $3.
 keep_mariadb() {
-  local name=$1 port=$2 ready=$3 first=${4:-} try
+  local name=$1 port=$2 ready=$3 first=$4 try server
   shift 4
   local home=$galera_home/$name
   "${galera_as[@]}" mkdir "$home"
@@ -88,23 +89,26 @@ keep_mariadb() {
   set -m # a group of its own: Ctrl-C must end the tests first
   (
     set +e
-    cd "$home" # the server's user may not be allowed into the caller's folder
-    while [ ! -e "$home/stop" ]; do
+    cd "$home" || exit # the server's user may not be allowed into the caller's folder
+    while kill -0 $$; do
       "${galera_as[@]}" "$mariadb_server" --no-defaults --datadir="$home/data" --port="$port" \
         --bind-address=127.0.0.1 --socket="$home/s" --pid-file="$home/pid" --skip-name-resolve \
         --character-set-server=latin1 --sql-mode= --lc-messages=de_DE --innodb-flush-log-at-trx-commit=0 \
-        --innodb-buffer-pool-size=64M --binlog-format=ROW "$@" ${first:+"$first"}
-      first=
-      sleep 0.2
+        --innodb-buffer-pool-size=64M --binlog-format=ROW "$@" ${first:+"$first"} &
+      server=$! first=
+      # It does not even outlive a script that was killed.
+      while kill -0 $$ && kill -0 "$server"; do sleep 0.3; done
+      kill -0 $$ || kill -KILL "$server"
+      wait "$server"
     done
   ) </dev/null >"$home/log" 2>&1 &
   galera_keepers+=($!)
   set +m
-  for ((try = 0; try < 200; try++)); do
+  for ((try = 0; try < 600; try++)); do
     if grep -q "$ready" "$home/log"; then return 0; fi
     sleep 0.1
   done
-  grep -E "ERROR|error" "$home/log" | head -20 >&2; for f in "$galera_home"/*/log; do cp "$f" "/tmp/dev/maria/$(basename "$(dirname "$f")").log"; done
+  grep -E 'ERROR|rror:' "$home/log" | head -n 20 >&2
   echo "scripts/test: MariaDB $name did not start" >&2
   return 2
 }
@@ -151,10 +155,7 @@ galera_url() {
 
 # Ends the servers of both. By force: nothing of them is kept.
 stop_galera() {
-  local home keeper
-  for home in "$galera_home"/*/; do
-    if [ -n "$galera_home" ]; then touch "$home/stop"; fi
-  done
+  local keeper
   for keeper in "${galera_keepers[@]}"; do
     kill -KILL "-$keeper" 2>/dev/null || true
     wait "$keeper" 2>/dev/null || true

@@ -174,7 +174,7 @@ impl Conn {
 
     pub(crate) async fn position(&mut self) -> Result<String> {
         if self.is_galera() {
-            let answer = self.run("select wsrep_last_seen_gtid()", Vec::new()).await?;
+            let answer = self.run("select cast(wsrep_last_seen_gtid() as char)", Vec::new()).await?;
             return answer.decode::<(String,)>()?.pop().map(|(gtid,)| gtid).ok_or(Error::NotFound);
         }
         // Together with what this server replayed before it became the primary.

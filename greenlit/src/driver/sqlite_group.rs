@@ -143,3 +143,37 @@ impl Group {
 fn run_again(why: impl Into<String>) -> Error {
     Error::database(Class::Retry, None, why)
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_is_answered_busy_is_repeated() {
+        let scratch = crate::testing::Scratch::sqlite().unwrap();
+        let file = scratch.url().strip_prefix("sqlite:").unwrap();
+        // Not in WAL mode, where nothing is in the way of a COMMIT: here it waits for readers.
+        #[allow(clippy::disallowed_methods)] // as greenlit would not open it
+        let open = || rusqlite::Connection::open(file).unwrap();
+        let (writer, reader) = (open(), open());
+        writer.execute_batch("create table item (id integer)").unwrap();
+        let mut group = Group { engine: Some(Engine::over(writer).unwrap()), ..Group::default() };
+        group.begin().unwrap();
+        group.engine.as_ref().unwrap().script("insert into item values (1)").unwrap();
+        let (tell, mut told) = oneshot::channel();
+        group.release(tell).unwrap();
+        reader.execute_batch("begin; select * from item").unwrap();
+        let busy = group.engine.as_ref().unwrap().command("COMMIT").unwrap_err();
+        assert_eq!(busy.class(), Class::Retry, "{busy:?}");
+        let leaves = std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(100));
+            reader.execute_batch("rollback").unwrap();
+            reader
+        });
+        let counters = Counters::default();
+        group.commit(&counters);
+        assert!(told.try_recv().unwrap().is_ok());
+        let seen: i64 = leaves.join().unwrap().query_row("select count(*) from item", [], |row| row.get(0)).unwrap();
+        assert_eq!(seen, 1);
+    }
+}

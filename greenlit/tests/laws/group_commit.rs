@@ -59,7 +59,8 @@ impl Holder {
 /// Starts a session so far that it waits for its turn.
 pub(crate) async fn queued<T: Send + 'static>(session: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     let mut session = Box::pin(session);
-    poll_fn(|cx| Poll::Ready(assert!(session.as_mut().poll(cx).is_pending()))).await;
+    let waits = poll_fn(|cx| Poll::Ready(session.as_mut().poll(cx).is_pending())).await;
+    assert!(waits);
     tokio::spawn(session)
 }
 

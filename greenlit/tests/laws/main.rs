@@ -8,6 +8,8 @@
 
 mod blocking;
 mod cancellation;
+mod cluster_galera;
+mod cluster_mariadb;
 mod cluster_postgres;
 mod commit_retry;
 mod deadlines;
@@ -25,6 +27,7 @@ mod raw;
 mod replicas;
 mod requires_new;
 mod scopes;
+mod state_mariadb;
 mod stats;
 mod stopping;
 mod support;

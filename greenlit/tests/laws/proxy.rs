@@ -37,6 +37,10 @@ pub(crate) enum Wire {
     /// Makes the next COMMIT a ROLLBACK, and its answer a conflict with another transaction, as serializable transactions
     /// and clusters meet it; then plain.
     RefuseCommit,
+    /// Makes MariaDB's next SAVEPOINT a COMMIT, of which nobody else hears; then plain.
+    EndAtSavepoint,
+    /// The same, with an error behind it.
+    EndAndFailAtSavepoint,
     /// Turns a bit around at the end of the server's next answer; then plain.
     Garble,
 }
@@ -202,6 +206,7 @@ async fn pass_on(mut client: TcpStream, server: &str, spoils: &Spoils) -> io::Re
                         return Ok(());
                     }
                 }
+                let question = if question.ends_with(b"\x03SAVEPOINT s1") { ended(spoils, question) } else { question };
                 spoils.send(&mut server, question).await?;
             }
             n = server.read(&mut answer) => {
@@ -222,6 +227,17 @@ async fn pass_on(mut client: TcpStream, server: &str, spoils: &Spoils) -> io::Re
                 }
             }
         }
+    }
+}
+
+/// What the server hears instead of a SAVEPOINT.
+fn ended<'a>(spoils: &Spoils, savepoint: &'a [u8]) -> &'a [u8] {
+    if spoils.take(Wire::EndAtSavepoint) {
+        b"\x07\0\0\0\x03COMMIT"
+    } else if spoils.take(Wire::EndAndFailAtSavepoint) {
+        b"\x0a\0\0\0\x03COMMIT; x"
+    } else {
+        savepoint
     }
 }
 
