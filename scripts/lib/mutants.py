@@ -31,7 +31,7 @@ SESSION = [
     one("a lost COMMIT is run again without a key", [26], "session.rs",
         "None => Err(Error::CommitUnknown),", 'None => Err(Error::database(Class::Retry, None, "lost")),'),
     one("a lost COMMIT with a key counts as committed", [26], "session.rs",
-        "Some(key) => once::resolve(db, &key).await,", "Some(_) => Ok(()),"),
+        "Some(key) => Box::pin(once::resolve(db, &key)).await,", "Some(_) => Ok(()),"),
     one("COMMIT although the scope has failed", [9, 15, 24], "session.rs",
         "if let Some(doom) = self.failure() {\n            self.roll_back().await;",
         "if let Some(doom) = self.failure().filter(|_| false) {\n            self.roll_back().await;"),
