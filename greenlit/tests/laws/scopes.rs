@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use greenlit::{Class, Doom, Error, Opts, Read, Reader, Result, Tx, args};
 use mysql_async::prelude::Queryable as _;
-use tokio::time::timeout;
+use tokio::{sync::Barrier, time::timeout};
 
 use crate::support::{Count, Log, TestDb, item, items, laws, laws_on, next_borrower, raw_mariadb};
 
@@ -204,14 +204,18 @@ async fn law_18_a_deadlock_cannot_be_handled_in_a_savepoint(t: Arc<TestDb>) -> R
         item(tx, 2).await
     })
     .await?;
+    let both_hold_one = Arc::new(Barrier::new(2));
     let task = |first: i64, second: i64| {
         let (db, runs) = (db.clone(), runs.clone());
+        let (both_hold_one, own) = (both_hold_one.clone(), Count::default());
         tokio::spawn(async move {
             let add = "update item set v = v + 1 where id = ?";
             let work = async move |tx: &mut Tx| {
                 let run = i64::from(runs.up());
                 tx.exec(add, args![first]).await?;
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                if own.up() == 0 {
+                    both_hold_one.wait().await;
+                }
                 // Swallowed, as a handler that "tries without it" would do.
                 let inner = tx.savepoint(async |tx| tx.exec(add, args![second]).await).await;
                 let next = item(tx, 100 + run).await;
