@@ -122,6 +122,7 @@ compile_error!(
 );
 
 pub mod blocking;
+mod commit;
 mod db;
 mod driver;
 mod error;

@@ -1,17 +1,13 @@
 //! What a transaction and a read session have in common: one connection, taken at the first statement, and the state
 //! that decides what may still happen on it.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::{Pin, pin},
-    time::Duration,
-};
+use std::{fmt, pin::pin, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Class, Db, Doom, Error, Opts, Result, Value,
+    commit::{Effect, Unstoppable, end, run_effects},
     driver::{Access, Begin, Conn, Counters, Savepoint},
     observe, once,
     row::Answer,
@@ -24,8 +20,6 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 /// How many savepoints may be open inside each other. More is a recursion that nobody meant, and PostgreSQL slows down
 /// for everybody past 64.
 const SAVEPOINTS: usize = 32;
-
-pub(crate) type Effect = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 struct Scope {
     failed: Option<Doom>,
@@ -297,9 +291,8 @@ impl Session {
         }
         let conn = self.conn.take();
         let (effects, once, db) = (std::mem::take(&mut self.effects), self.opts.once.clone(), self.db.clone());
-        let (tell, told) = tokio::sync::oneshot::channel();
-        // A task of its own: from here on the caller's cancellation changes nothing.
-        let task = tokio::spawn(async move {
+        let (tell, mut told) = tokio::sync::oneshot::channel();
+        let commit = Unstoppable::new(async move {
             let ended = match conn {
                 Some(conn) => {
                     let ended = end(&db, conn, once).await;
@@ -318,11 +311,9 @@ impl Session {
                 run_effects(effects).await;
             }
         });
-        let patience = Instant::now() + COMMIT_PATIENCE;
-        let Ok(Ok(result)) = timeout_at(patience, told).await else { return Err(Error::CommitUnknown) };
         // Effects that take longer go on behind the caller's back: what they do cannot change the outcome.
-        let _ = timeout_at(patience, task).await;
-        result
+        let _ = timeout_at(Instant::now() + COMMIT_PATIENCE, commit).await;
+        told.try_recv().unwrap_or(Err(Error::CommitUnknown))
     }
 
     fn count_rollback(&self) {
@@ -350,30 +341,4 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.count_rollback(); // unless it has ended before: then its connection is gone
     }
-}
-
-async fn run_effects(effects: Vec<Effect>) {
-    for effect in effects {
-        // Each in a task, so that a panic in one does not stop the next.
-        let _ = tokio::spawn(async move { effect().await }).await;
-    }
-}
-
-async fn end(db: &Db, mut conn: Conn, once: Option<String>) -> Result<()> {
-    let result = conn.commit().await;
-    match &result {
-        Ok(()) => drop(conn), // given back before any effect runs
-        Err(e) if e.class() == Class::Lost => {
-            drop(conn);
-            return match once {
-                // Boxed, since the future that commits is moved into its task.
-                Some(key) => Box::pin(once::resolve(db, &key)).await,
-                None => Err(Error::CommitUnknown),
-            };
-        }
-        Err(_) => {
-            let _ = tokio::time::timeout(Duration::from_secs(2), conn.rollback()).await;
-        }
-    }
-    result
 }
