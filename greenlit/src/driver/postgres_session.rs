@@ -290,11 +290,15 @@ fn names(columns: &[Column]) -> Arc<[Box<str>]> {
 }
 
 fn values(row: &Row) -> Result<Vec<Value>> {
-    let value = |i| match row.try_get::<_, Field>(i) {
-        Ok(field) => Ok(field.0),
-        Err(e) => Err(Error::Decode(std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string))),
-    };
-    (0..row.len()).map(value).collect()
+    // A plain loop: collecting results does not know beforehand how many there are, and reading a list does little else.
+    let mut values = Vec::with_capacity(row.len());
+    for index in 0..row.len() {
+        let field = row.try_get::<_, Field>(index);
+        let in_full =
+            |e: tokio_postgres::Error| std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string);
+        values.push(field.map_err(|e| Error::Decode(in_full(e)))?.0);
+    }
+    Ok(values)
 }
 
 #[cfg(test)]
