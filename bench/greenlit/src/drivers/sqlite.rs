@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::mpsc, thread};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, config::DbConfig, params};
 use tokio::sync::oneshot;
 
 use super::pool::Pool;
@@ -23,11 +23,11 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     pub(crate) fn open(file: &Path, group_commit: bool) -> Result<Sqlite> {
-        let writer = Connection::open(file)?;
+        let writer = open(file)?;
         writer.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         writer.execute_batch(SQLITE_SCHEMA)?;
         let reader = |_| {
-            let reader = Connection::open(file)?;
+            let reader = open(file)?;
             reader.execute_batch("PRAGMA query_only = ON")?;
             Ok(reader)
         };
@@ -36,6 +36,13 @@ impl Sqlite {
         thread::spawn(move || if group_commit { in_groups(&writer, &jobs) } else { one_by_one(&writer, &jobs) });
         Ok(Sqlite { readers: Pool::of(readers), writer: sender })
     }
+}
+
+/// With plans that do not depend on arguments, as greenlit has them: SQLite would plan a cached statement anew for each run.
+fn open(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(connection)
 }
 
 fn one_by_one(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
