@@ -83,10 +83,12 @@ fn session_change(sql: &str) -> Option<&str> {
             b':' if bytes.get(at + 1) == Some(&b'=') => return Some(":="),
             b'/' if bytes.get(at + 1) == Some(&b'*') => {
                 let comment = &sql[at..at + comment(&sql[at..])];
-                if is_run(comment) {
-                    return Some("/*!");
+                match comment {
+                    // What MariaDB runs of it, such as the hint of an index, is looked at like all the rest.
+                    _ if comment.starts_with("/*!") || comment.starts_with("/*M!") => at += 3,
+                    _ if is_run(comment) => return Some("/*"),
+                    _ => at += comment.len(),
                 }
-                at += comment.len();
             }
             b'`' => at += 2 + sql[at + 1..].find('`').unwrap_or(sql.len()),
             b'\'' | b'"' | b'-' | b'$' => at += quoted(&sql[at..]),
@@ -316,8 +318,8 @@ mod tests {
             ("select replace(v, 'a', 'b') into outfile 'c' from item", "into"),
             ("with a as (insert into b values (1) returning c) select c into d from a", "into"),
             ("select @x := v from item", ":="),
-            ("select v /*!50000 into @x */ from item", "/*!"),
-            ("select v /* /* */ , get_lock('a', 1) /* */ */ from item", "/*!"),
+            ("select v /*!50000 into @x */ from item", "into"),
+            ("select v /* /* */ , get_lock('a', 1) /* */ */ from item", "/*"),
         ] {
             assert_eq!(refused(sql).as_deref(), Some(word), "{sql}");
         }
@@ -328,6 +330,7 @@ mod tests {
             "replace into a values ($$ select b into c $$, e'\\' into')",
             "merge into a using b on a.c = b.c when not matched then insert values (b.c)",
             "select pg_advisory_xact_lock(1), replace(a, 'b', 'c'), \"into\", `into`, a::text /* into */ from b",
+            "select b from a /*M! force index (ix_a__b) */ where c = ?",
             "select into_it, a1into, setting, set_config_key, @x, @@y, 한into from get_locks",
         ] {
             assert_eq!(refused(sql), None, "{sql}");
