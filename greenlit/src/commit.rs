@@ -9,6 +9,9 @@ use std::{
 
 use crate::{Class, Db, Error, Result, driver::Conn, once};
 
+/// How long a server's answer to a ROLLBACK is waited for.
+const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What shall be done once the COMMIT was acknowledged.
 pub(crate) type Effect = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -70,9 +73,18 @@ pub(crate) async fn end(db: &Db, mut conn: Conn, once: Option<String>) -> Result
                 None => Err(Error::CommitUnknown),
             };
         }
-        Err(_) => {
-            let _ = tokio::time::timeout(Duration::from_secs(2), conn.rollback()).await;
-        }
+        Err(_) => roll_back(conn).await?,
     }
     result
+}
+
+/// Rolls back, and gives the connection back. An error means that the session saw what others had not committed yet, and
+/// never did.
+pub(crate) async fn roll_back(mut conn: Conn) -> Result<()> {
+    if conn.shares_its_transaction() {
+        return conn.rollback().await; // which waits for a COMMIT, in bounded time
+    }
+    // Whatever goes wrong, the connection's `Drop` cleans up.
+    let _ = tokio::time::timeout(CLEAN_UP_PATIENCE, conn.rollback()).await;
+    Ok(())
 }

@@ -100,7 +100,7 @@ where
             },
             Ok(value) => {
                 let failure = session.failure();
-                session.roll_back().await;
+                let _ = session.roll_back().await; // a read session sees what is committed, and nothing else
                 match failure {
                     None => {
                         watch.outcome = "read";
@@ -110,10 +110,13 @@ where
                     Some(doom) => E::from(Error::Aborted(doom)),
                 }
             }
-            Err(error) => {
-                session.roll_back().await;
-                error
-            }
+            Err(error) => match session.roll_back().await {
+                Ok(()) => error,
+                Err(e) => {
+                    again = true;
+                    E::from(e)
+                }
+            },
         };
         if !again || !tries.more().await {
             watch.outcome = "failed";

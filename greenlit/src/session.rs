@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Class, Db, Doom, Error, Opts, Result, Value,
-    commit::{Effect, Unstoppable, end, run_effects},
+    commit::{self, Effect, Unstoppable, end, run_effects},
     driver::{Access, Begin, Conn, Counters, Savepoint},
     observe, once,
     row::Answer,
@@ -283,7 +283,7 @@ impl Session {
     /// Commits, and runs the effects once that is acknowledged.
     pub(crate) async fn commit(mut self) -> Result<()> {
         if let Some(doom) = self.failure() {
-            self.roll_back().await;
+            self.roll_back().await?;
             return Err(Error::RolledBack(doom));
         }
         if self.conn.is_none() && self.opts.once.is_some() {
@@ -328,12 +328,15 @@ impl Session {
     }
 
     /// Ends the session without a trace. What cannot be rolled back in time is cleaned up by the connection's `Drop`.
-    pub(crate) async fn roll_back(&mut self) {
+    ///
+    /// An error means that the session saw what was never committed: it has to be run again, whatever it made of that.
+    pub(crate) async fn roll_back(&mut self) -> Result<()> {
         self.count_rollback();
-        let Some(mut conn) = self.conn.take() else { return };
-        if !self.in_flight && self.doom != Some(Doom::DeadlinePassed) {
-            let _ = tokio::time::timeout(Duration::from_secs(2), conn.rollback()).await;
+        let Some(conn) = self.conn.take() else { return Ok(()) };
+        if self.in_flight || self.doom == Some(Doom::DeadlinePassed) {
+            return Ok(());
         }
+        commit::roll_back(conn).await.inspect_err(|_| self.again = true)
     }
 }
 

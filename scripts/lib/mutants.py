@@ -28,8 +28,8 @@ SESSION = [
     one("a lost COMMIT with a key counts as committed", [26], "commit.rs",
         "Some(key) => Box::pin(once::resolve(db, &key)).await,", "Some(_) => Ok(()),"),
     one("COMMIT although the scope has failed", [9, 15, 24], "session.rs",
-        "if let Some(doom) = self.failure() {\n            self.roll_back().await;",
-        "if let Some(doom) = self.failure().filter(|_| false) {\n            self.roll_back().await;"),
+        "if let Some(doom) = self.failure() {\n            self.roll_back().await?;",
+        "if let Some(doom) = self.failure().filter(|_| false) {\n            self.roll_back().await?;"),
     one("a deadlock fails its scope only", [18], "session.rs",
         "self.again = true;\n                self.doom(Doom::GivenUp);",
         "self.again = true;\n                self.fail_scope(Doom::GivenUp);"),
@@ -111,6 +111,8 @@ KEYS_AND_JOBS = [
 ]
 
 SQLITE = [
+    one("SQLite: a failed session is answered before those whose work it saw", [39], "driver/sqlite_group.rs",
+        "if !self.is_shared() || !self.in_savepoint {", "if self.is_shared() || !self.in_savepoint {"),
     one("SQLite: a reader in a transaction goes back to the pool", [8], "driver/sqlite.rs",
         'if engine.in_transaction() && engine.command("ROLLBACK").is_err() && engine.in_transaction() {', "if false {"),
     one("SQLite: what a dropped session wrote is kept", [8, 13], "driver/sqlite_group.rs",
@@ -120,8 +122,8 @@ SQLITE = [
     one("SQLite: BEGIN instead of BEGIN IMMEDIATE", [28, 32], "driver/sqlite_group.rs",
         'engine.command("BEGIN IMMEDIATE")?;', 'engine.command("BEGIN DEFERRED")?;'),
     one("SQLite: answered before the common COMMIT", [35, 41], "driver/sqlite_group.rs",
-        "self.members.push(tell);",
-        "let _ = tell.send(Ok(())); self.members.push(oneshot::channel().0);"),
+        "self.in_savepoint = false;\n        self.members.push(tell);",
+        "self.in_savepoint = false; let _ = tell.send(Ok(())); self.members.push(oneshot::channel().0);"),
     one("SQLite: deferred foreign keys are left to the common COMMIT", [25, 41], "driver/sqlite_group.rs",
         "engine.check_deferred_foreign_keys()?;", ""),
     one("SQLite: a transaction that the engine ended goes unnoticed", [19], "driver/sqlite_group.rs",
@@ -150,8 +152,8 @@ POSTGRES = [
     one("PostgreSQL: a connection that has ended is told to stop", [11], "driver/postgres.rs",
         "if connection.client.is_closed() || (self.state.spoiled && !in_flight) {", "if self.state.spoiled && !in_flight {"),
     ("PostgreSQL: the Ok of COMMIT is trusted, and a failed scope commits", [24], [
-        ("session.rs", "if let Some(doom) = self.failure() {\n            self.roll_back().await;",
-         "if let Some(doom) = self.failure().filter(|_| false) {\n            self.roll_back().await;"),
+        ("session.rs", "if let Some(doom) = self.failure() {\n            self.roll_back().await?;",
+         "if let Some(doom) = self.failure().filter(|_| false) {\n            self.roll_back().await?;"),
         ("driver/postgres_session.rs", '"SELECT 1; COMMIT"', '"COMMIT; SELECT 1"'),
     ]),
     one("PostgreSQL: reads may write", [5], "driver/postgres.rs",

@@ -216,6 +216,16 @@ impl Conn {
         each!(self, conn => conn.begin(begin))
     }
 
+    /// Whether the transaction sees what sessions before it have not committed yet, which will be together with its own work.
+    pub(crate) fn shares_its_transaction(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(_) => true,
+            #[cfg(any(feature = "postgres", feature = "mariadb"))]
+            _ => false,
+        }
+    }
+
     /// Lets the transaction that begins next make nobody else wait for its COMMIT, where sessions share one.
     pub(crate) fn alone(&mut self) {
         match self {

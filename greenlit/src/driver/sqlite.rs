@@ -349,10 +349,10 @@ impl Conn {
         }
     }
 
-    /// Ends the transaction, and gives the connection back.
+    /// Ends the transaction, and gives the connection back. An error: what the session saw of others was never committed.
     pub(crate) async fn rollback(&mut self) -> Result<()> {
         match self.lease.take() {
-            Some(Lease::Writer(turn)) => turn.roll_back(),
+            Some(Lease::Writer(turn)) => return turn.roll_back().await,
             Some(Lease::Reader(reader)) => reader.roll_back(),
             None => {}
         }

@@ -83,6 +83,17 @@ impl Group {
         Ok(())
     }
 
+    /// Lets a session that has failed wait for the COMMIT of those before it, whose work it may have seen. `None`: there is
+    /// nobody, or it has seen nothing.
+    pub(super) fn witness(&mut self) -> Option<oneshot::Receiver<Result<()>>> {
+        if !self.is_shared() || !self.in_savepoint {
+            return None;
+        }
+        let (tell, told) = oneshot::channel();
+        self.members.push(tell);
+        Some(told)
+    }
+
     /// Undoes the work of the session whose turn it is, and of nobody else.
     pub(super) fn undo(&mut self, counters: &Counters) {
         let clean =

@@ -267,10 +267,15 @@ async fn answer(writer: Arc<Writer>, mut told: oneshot::Receiver<Result<()>>) ->
 }
 
 impl Turn {
-    /// Ends the turn without a trace.
-    pub(super) fn roll_back(mut self) {
-        if let Some(group) = self.take() {
-            self.writer.clone().settle(group);
+    /// Ends the turn without a trace. Whoever was answered now would be told of work that may never be committed: the answer
+    /// comes with the COMMIT of those whose turn was before.
+    pub(super) async fn roll_back(mut self) -> Result<()> {
+        let Some(mut group) = self.take() else { return Ok(()) };
+        let told = group.witness();
+        self.writer.clone().settle(group);
+        match told {
+            Some(told) => answer(self.writer.clone(), told).await,
+            None => Ok(()),
         }
     }
 

@@ -16,6 +16,7 @@ laws! {
     law_39_a_commit_key_works_once,
     law_39_of_many_at_once_one_commits,
     law_39_a_key_in_flight_is_waited_for,
+    law_39_what_is_done_can_be_read_at_once,
     law_39_a_key_stands_and_falls_with_its_rows,
     law_40_a_test_has_a_database_of_its_own,
 }
@@ -161,6 +162,27 @@ async fn law_39_of_many_at_once_one_commits(t: Arc<TestDb>) -> Result<()> {
     assert_eq!(winners.len(), 1);
     assert_eq!(db.fetch::<(i64,)>("select id from item", args![]).await?, [(winners[0],)]);
     assert_eq!(db.outcome("key").await?, Some(winners[0].to_string().into_bytes()));
+    Ok(())
+}
+
+/// Who is told that it was done must not have been told by what is not committed yet, as the others of a group on SQLite.
+async fn law_39_what_is_done_can_be_read_at_once(t: Arc<TestDb>) -> Result<()> {
+    let db = t.open(8).await;
+    for round in 0..40 {
+        let key = format!("key {round}");
+        let told = (0..8).map(|_| {
+            let (db, key) = (db.clone(), key.clone());
+            tokio::spawn(async move {
+                match db.tx(Opts::default().once(&key), async |tx| tx.outcome(b"done").await).await {
+                    Ok(()) | Err(Error::AlreadyDone) => db.outcome(&key).await,
+                    Err(e) => Err(e),
+                }
+            })
+        });
+        for told in told.collect::<Vec<_>>() {
+            assert_eq!(told.await.unwrap()?.as_deref(), Some(&b"done"[..]));
+        }
+    }
     Ok(())
 }
 
