@@ -3,11 +3,11 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use greenlit::{
-    Config, Doom, Error, Opts, Result, args,
+    Doom, Error, Opts, Result, args,
     blocking::{Db, Read, Reader, Tx},
 };
 
-use crate::support::{Count, Log, TestDb, eventually, laws, laws_on};
+use crate::support::{Count, Log, TestDb, config, eventually, laws, laws_on};
 
 laws! {
     blocking_ok_commits_and_everything_else_does_not,
@@ -27,9 +27,7 @@ async fn script<T: Send + 'static>(script: impl FnOnce() -> T + Send + 'static) 
 }
 
 fn open(t: &TestDb, connections: usize) -> Result<Db> {
-    let mut config = Config::default();
-    config.connections = connections;
-    Db::open_with(t.url(), &config)
+    Db::open_with(t.url(), &config(connections))
 }
 
 fn item(tx: &mut Tx<'_>, id: i64) -> Result<u64> {

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use greenlit::{Config, Db, Error, Opts, Reader, Result, Token, args};
+use greenlit::{Db, Error, Opts, Reader, Result, Token, args};
 
-use crate::support::{TestDb, item, items, laws, laws_on};
+use crate::support::{TestDb, config, item, items, laws, laws_on};
 
 laws! { law_37_without_replicas_the_primary_answers }
 laws_on! { [postgres mariadb]: law_37_the_primary_answers_for_a_dead_replica }
@@ -20,7 +20,7 @@ async fn law_37_without_replicas_the_primary_answers(t: Arc<TestDb>) -> Result<(
     let made_up = "; drop table item".parse::<Token>();
     assert!(matches!(made_up, Err(Error::Decode(_))));
     if t.is_sqlite() {
-        let mut config = Config::default();
+        let mut config = config(1);
         config.replicas = vec![t.url().to_owned()];
         assert!(matches!(Db::open_with(t.url(), &config).await, Err(Error::Config(_))));
     }
@@ -28,7 +28,7 @@ async fn law_37_without_replicas_the_primary_answers(t: Arc<TestDb>) -> Result<(
 }
 
 async fn law_37_the_primary_answers_for_a_dead_replica(t: Arc<TestDb>) -> Result<()> {
-    let mut config = Config::default();
+    let mut config = config(1);
     let dead = t.says("", "postgres://nobody@127.0.0.1:1/none", "mariadb://nobody@127.0.0.1:1/none");
     // The primary itself replays nothing: it cannot be waited for.
     config.replicas = vec![dead.to_owned(), t.url().to_owned()];

@@ -309,13 +309,18 @@ impl TestDb {
     }
 }
 
-/// Opens a database with so many connections.
-pub(crate) async fn open(url: &str, connections: usize) -> Db {
+/// What the laws open databases with.
+pub(crate) fn config(connections: usize) -> Config {
     let mut config = Config::default();
     config.connections = connections;
     // Through a pooler, in the tier 'cluster'.
     config.named_statements = std::env::var_os("GREENLIT_TEST_UNNAMED").is_none();
-    Db::open_with(url, &config).await.unwrap()
+    config
+}
+
+/// Opens a database with so many connections.
+pub(crate) async fn open(url: &str, connections: usize) -> Db {
+    Db::open_with(url, &config(connections)).await.unwrap()
 }
 
 /// Waits until something is true, for five seconds.
