@@ -1,7 +1,7 @@
-//! greenlit and the bare drivers under the load of `../../load.rs`, in one process: both stand on the same versions of the
+//! greenlit and the bare drivers under the load of `../../load`, in one process: both stand on the same versions of the
 //! drivers, so that one lock file holds them.
 
-#[path = "../../load.rs"]
+#[path = "../../load/mod.rs"]
 mod load;
 
 mod drivers;

@@ -1,7 +1,7 @@
-//! sqlx under the load of `../../load.rs`. As the side "sqlx, no ping" its pools do not ask a connection whether it is alive
+//! sqlx under the load of `../../load`. As the side "sqlx, no ping" its pools do not ask a connection whether it is alive
 //! before they lend it, which they do by default and greenlit does not.
 
-#[path = "../../load.rs"]
+#[path = "../../load/mod.rs"]
 mod load;
 
 use std::{path::Path, time::Duration};
