@@ -4,7 +4,11 @@ use std::{env, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Bench, Peer, Result, Step, cut, limit};
+use super::{
+    Peer, Result, Step,
+    bench::{Bench, limit},
+    cancellation::cut,
+};
 
 const TASKS: u32 = 8;
 const ACCOUNTS: u64 = 10;
