@@ -73,7 +73,7 @@ pub(crate) async fn end(db: &Db, mut conn: Conn, once: Option<String>) -> Result
                 None => Err(Error::CommitUnknown),
             };
         }
-        Err(_) => roll_back(conn).await?,
+        Err(_) => Box::pin(roll_back(conn)).await?, // as rare
     }
     result
 }

@@ -124,6 +124,7 @@ compile_error!(
 pub mod blocking;
 mod commit;
 mod db;
+mod deadline;
 mod driver;
 mod error;
 mod migrate;

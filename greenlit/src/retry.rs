@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    pin::pin,
     time::Duration,
 };
 
@@ -81,7 +82,8 @@ where
     loop {
         let mut face = S::over(tries.session(db, opts, access));
         watch.attempts = tries.begun;
-        let result = f.clone().call(&mut face).instrument(watch.span()).await;
+        // Pinned where it is: it is large, and would be moved several times.
+        let result = pin!(f.clone().call(&mut face)).instrument(watch.span()).await;
         let mut session = face.into_session();
         watch.statements += session.statements();
         // The session decides whether the work is run again: what the closure makes of the error is its own business.

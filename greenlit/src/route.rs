@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     Config, Dialect, Error, Opts, Result,
     driver::{Access, Conn, Pool},
+    sql::Allowed,
 };
 
 /// How long a replica may take to catch up with a token, from the call on, before the primary answers instead.
@@ -79,6 +80,7 @@ pub(crate) struct Route {
     replicas: Vec<Replica>,
     /// The replica whose turn it is.
     turn: AtomicUsize,
+    allowed: Allowed,
 }
 
 struct Replica {
@@ -102,11 +104,17 @@ impl Route {
             separate: OnceCell::new(),
             replicas: config.replicas.iter().map(replica).collect(),
             turn: AtomicUsize::new(0),
+            allowed: Allowed::default(),
         })
     }
 
     pub(crate) fn primary(&self) -> &Pool {
         &self.primary
+    }
+
+    /// The statements that sessions may run.
+    pub(crate) fn allowed(&self) -> &Allowed {
+        &self.allowed
     }
 
     /// From when on a statement is slow.

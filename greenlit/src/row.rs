@@ -7,12 +7,12 @@ use crate::{Error, FromValue, Result, Value};
 /// One row of an answer. It owns its values: nothing in it reaches back to the session.
 pub struct Row {
     columns: Arc<[Box<str>]>,
-    values: Vec<Value>,
+    /// Those of the whole answer that were not taken; this row's begin at `start`.
+    values: Vec<Option<Value>>,
+    start: usize,
+    /// The column that is read next, most probably.
     next: usize,
 }
-
-/// What stands in the place of a value that was taken: no column holds it.
-const TAKEN: Value = Value::List(Vec::new());
 
 impl fmt::Debug for Row {
     /// The names of its columns: values have no place in logs.
@@ -43,16 +43,18 @@ impl Row {
     /// # Errors
     /// [`Error::Decode`], as [`get`](Row::get).
     pub fn take<T: FromValue>(&mut self, index: usize) -> Result<T> {
-        let value = match self.values.get_mut(index).map(|value| std::mem::replace(value, TAKEN)) {
-            None | Some(Value::List(_)) => {
-                return Err(Error::Decode(format!("column {index} is not there or was read before")));
-            }
-            Some(value) => value,
-        };
-        T::from_value(value).map_err(|value| {
-            let (name, found) = (&self.columns[index], value.type_name());
-            Error::Decode(format!("column {name} holds {found}, which does not fit {}", std::any::type_name::<T>()))
-        })
+        // Behind its own columns stands the next row.
+        let own = if index < self.columns.len() { self.values.get_mut(self.start + index) } else { None };
+        match own.and_then(Option::take) {
+            Some(value) => T::from_value(value).map_err(|value| self.unfit::<T>(index, &value)),
+            None => Err(Error::Decode(format!("column {index} is not there or was read before"))),
+        }
+    }
+
+    #[cold]
+    fn unfit<T>(&self, index: usize, value: &Value) -> Error {
+        let (name, found) = (&self.columns[index], value.type_name());
+        Error::Decode(format!("column {name} holds {found}, which does not fit {}", std::any::type_name::<T>()))
     }
 }
 
@@ -118,17 +120,20 @@ pub fn by_key<K: Eq + Hash, R>(rows: Vec<R>, key: impl Fn(&R) -> K) -> HashMap<K
 #[derive(Default)]
 pub(crate) struct Answer {
     pub(crate) columns: Arc<[Box<str>]>,
-    pub(crate) rows: Vec<Vec<Value>>,
+    /// Those of all rows, one row after the other: a list of its own for each would be most of the work of reading many.
+    pub(crate) values: Vec<Option<Value>>,
+    pub(crate) rows: usize,
     pub(crate) affected: u64,
 }
 
 impl Answer {
     pub(crate) fn decode<R: FromRow>(self) -> Result<Vec<R>> {
-        let mut row = Row { columns: self.columns, values: Vec::new(), next: 0 };
-        let mut decoded = Vec::with_capacity(self.rows.len());
-        for values in self.rows {
-            (row.values, row.next) = (values, 0);
+        let mut row = Row { columns: self.columns, values: self.values, start: 0, next: 0 };
+        let mut decoded = Vec::with_capacity(self.rows);
+        for _ in 0..self.rows {
             decoded.push(R::from_row(&mut row)?);
+            row.start += row.columns.len();
+            row.next = 0;
         }
         Ok(decoded)
     }

@@ -1,13 +1,14 @@
 //! What a transaction and a read session have in common: one connection, taken at the first statement, and the state
 //! that decides what may still happen on it.
 
-use std::{fmt, pin::pin, time::Duration};
+use std::{fmt, mem, pin::pin, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Class, Db, Doom, Error, Opts, Result, Value,
     commit::{self, Effect, Unstoppable, end, run_effects},
+    deadline::Deadline,
     driver::{Access, Begin, Conn, Counters, Savepoint},
     observe, once,
     row::Answer,
@@ -21,6 +22,7 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 /// for everybody past 64.
 const SAVEPOINTS: usize = 32;
 
+#[derive(Default)]
 struct Scope {
     failed: Option<Doom>,
     /// How many effects were registered before this scope opened.
@@ -31,7 +33,7 @@ pub(crate) struct Session {
     db: Db,
     access: Access,
     opts: Opts,
-    deadline: Instant,
+    deadline: Deadline,
     /// Not run again, so far.
     first: bool,
     conn: Option<Conn>,
@@ -41,33 +43,34 @@ pub(crate) struct Session {
     doom: Option<Doom>,
     /// The database or the connection gave up: the same work may succeed when it is run again.
     again: bool,
-    /// The open scopes; the first is the transaction itself.
-    scopes: Vec<Scope>,
+    /// The innermost open scope, and those around it; the outermost is the transaction itself.
+    scope: Scope,
+    outer: Vec<Scope>,
     effects: Vec<Effect>,
     statements: u32,
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = (self.access, self.scopes.len(), self.failure());
-        f.debug_struct("Session").field("access, scopes, failure", &state).finish_non_exhaustive()
+        let state = (self.access, self.outer.len(), self.failure());
+        f.debug_struct("Session").field("access, outer scopes, failure", &state).finish_non_exhaustive()
     }
 }
 
 impl Session {
     pub(crate) fn until(db: &Db, opts: &Opts, access: Access, deadline: Instant, first: bool) -> Session {
-        let outermost = Scope { failed: None, effects: 0 };
         Session {
             db: db.clone(),
             access,
             opts: opts.clone(),
-            deadline,
+            deadline: Deadline::new(deadline),
             first,
             conn: None,
             in_flight: false,
             doom: None,
             again: false,
-            scopes: vec![outermost],
+            scope: Scope::default(),
+            outer: Vec::new(),
             effects: Vec::new(),
             statements: 0,
         }
@@ -89,14 +92,11 @@ impl Session {
     /// Why nothing may run any more in the innermost scope.
     pub(crate) fn failure(&self) -> Option<Doom> {
         let dropped = self.in_flight.then_some(Doom::StatementDropped);
-        let scope = || self.scopes.last().and_then(|scope| scope.failed);
-        dropped.or(self.doom).or_else(scope)
+        dropped.or(self.doom).or(self.scope.failed)
     }
 
     pub(crate) fn fail_scope(&mut self, doom: Doom) {
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.failed.get_or_insert(doom);
-        }
+        self.scope.failed.get_or_insert(doom);
     }
 
     pub(crate) fn doom(&mut self, doom: Doom) {
@@ -146,7 +146,7 @@ impl Session {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
         }
-        if let Some(word) = sql::refused(sql) {
+        if let Some(word) = self.db.route.allowed().refused(sql) {
             self.fail_scope(Doom::StatementFailed);
             return Err(Error::Refused(word));
         }
@@ -181,19 +181,19 @@ impl Session {
         self.in_flight = true;
         let acquired = {
             let acquire = pin!(self.db.route.acquire(self.access, &self.opts, self.first));
-            timeout_at(self.deadline, observe::waited(acquire, self.db.counters())).await
+            self.deadline.meet(pin!(observe::waited(acquire, self.db.counters()))).await
         };
         self.in_flight = false;
         match acquired {
-            Ok(Ok(conn)) => {
+            Some(Ok(conn)) => {
                 self.conn = Some(conn);
                 Ok(())
             }
-            Ok(Err(e)) => {
+            Some(Err(e)) => {
                 self.judge(&e);
                 Err(e)
             }
-            Err(_) => {
+            None => {
                 self.doom(Doom::DeadlinePassed);
                 Err(Error::Deadline)
             }
@@ -205,15 +205,10 @@ impl Session {
         let Some(conn) = &mut self.conn else {
             return Err(Error::Aborted(Doom::ConnectionLost));
         };
-        if Instant::now() >= self.deadline {
-            // What is ready at once would never meet the timeout.
-            self.doom(Doom::DeadlinePassed);
-            return Err(Error::Deadline);
-        }
         self.in_flight = true;
-        let result = timeout_at(self.deadline, work(conn)).await;
+        let result = self.deadline.meet(pin!(work(conn))).await;
         self.in_flight = false;
-        let Ok(result) = result else {
+        let Some(result) = result else {
             self.doom(Doom::DeadlinePassed);
             return Err(Error::Deadline);
         };
@@ -250,15 +245,15 @@ impl Session {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
         }
-        let depth = self.scopes.len();
+        let depth = self.outer.len() + 1;
         if depth > SAVEPOINTS {
             self.fail_scope(Doom::StatementFailed);
             return Err(Error::Refused(format!("more than {SAVEPOINTS} savepoints inside each other")));
         }
         self.begun().await?;
         self.statement(async |conn| conn.savepoint(Savepoint::Open(depth)).await).await?;
-        let effects = self.effects.len();
-        self.scopes.push(Scope { failed: None, effects });
+        let inner = Scope { failed: None, effects: self.effects.len() };
+        self.outer.push(mem::replace(&mut self.scope, inner));
         Ok(())
     }
 
@@ -267,13 +262,14 @@ impl Session {
     /// `Ok(None)`: kept. `Ok(Some(doom))`: undone, and why if it was not the caller's wish.
     pub(crate) async fn close_scope(&mut self, keep: bool) -> Result<Option<Doom>> {
         let failure = self.failure();
-        let scope = self.scopes.pop();
-        let depth = self.scopes.len();
+        let outer = self.outer.pop().unwrap_or_default();
+        let scope = mem::replace(&mut self.scope, outer);
+        let depth = self.outer.len() + 1;
         if keep && failure.is_none() {
             self.statement(async |conn| conn.savepoint(Savepoint::Release(depth)).await).await?;
             return Ok(None);
         }
-        self.effects.truncate(scope.map_or(0, |scope| scope.effects));
+        self.effects.truncate(scope.effects);
         if self.doom.is_none() && !self.in_flight {
             self.statement(async |conn| conn.savepoint(Savepoint::RollBackTo(depth)).await).await?;
         }
@@ -283,14 +279,14 @@ impl Session {
     /// Commits, and runs the effects once that is acknowledged.
     pub(crate) async fn commit(mut self) -> Result<()> {
         if let Some(doom) = self.failure() {
-            self.roll_back().await?;
+            Box::pin(self.roll_back()).await?;
             return Err(Error::RolledBack(doom));
         }
         if self.conn.is_none() && self.opts.once.is_some() {
-            self.begun().await?;
+            Box::pin(self.begun()).await?;
         }
         let conn = self.conn.take();
-        let (effects, once, db) = (std::mem::take(&mut self.effects), self.opts.once.clone(), self.db.clone());
+        let (effects, once, db) = (mem::take(&mut self.effects), self.opts.once.clone(), self.db.clone());
         let (tell, mut told) = tokio::sync::oneshot::channel();
         let commit = Unstoppable::new(async move {
             let ended = match conn {

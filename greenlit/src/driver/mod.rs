@@ -5,40 +5,12 @@
 
 #[cfg(feature = "mariadb")]
 mod mariadb;
-#[cfg(feature = "mariadb")]
-mod mariadb_conn;
-#[cfg(feature = "mariadb")]
-mod mariadb_error;
-#[cfg(feature = "mariadb")]
-mod mariadb_session;
-#[cfg(feature = "mariadb")]
-mod mariadb_value;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(feature = "postgres")]
-mod postgres_error;
-#[cfg(feature = "postgres")]
-mod postgres_options;
-#[cfg(feature = "postgres")]
-mod postgres_replica;
-#[cfg(feature = "postgres")]
-mod postgres_session;
-#[cfg(feature = "postgres")]
-mod postgres_value;
+#[cfg(feature = "tls")]
+mod shelf;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "sqlite")]
-mod sqlite_engine;
-#[cfg(feature = "sqlite")]
-mod sqlite_error;
-#[cfg(feature = "sqlite")]
-mod sqlite_group;
-#[cfg(feature = "sqlite")]
-mod sqlite_statements;
-#[cfg(feature = "sqlite")]
-mod sqlite_value;
-#[cfg(feature = "sqlite")]
-mod sqlite_writer;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -130,9 +102,9 @@ pub(crate) enum Conn {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Conn),
     #[cfg(feature = "postgres")]
-    Postgres(Box<postgres::Conn>),
+    Postgres(postgres::Conn),
     #[cfg(feature = "mariadb")]
-    MariaDb(Box<mariadb::Conn>),
+    MariaDb(mariadb::Conn),
 }
 
 /// What the URLs of the databases begin with that this build can speak to.
@@ -187,26 +159,25 @@ impl Pool {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.acquire(access).await.map(Conn::Sqlite),
             #[cfg(feature = "postgres")]
-            Pool::Postgres(pool) => pool.acquire().await.map(Box::new).map(Conn::Postgres),
+            Pool::Postgres(pool) => pool.acquire().await.map(Conn::Postgres),
             #[cfg(feature = "mariadb")]
-            Pool::MariaDb(pool) => pool.acquire().await.map(Box::new).map(Conn::MariaDb),
+            Pool::MariaDb(pool) => pool.acquire().await.map(Conn::MariaDb),
         }
     }
 }
 
 /// Awaits the same method on whichever connection this is.
 ///
-/// The futures of a server's driver are many kilobytes large. In a box they make none of the futures around them as large, which
-/// without optimisation would overflow the stack of a thread.
+/// All futures of sessions are as large as the largest of these: what the drivers' own take much room for is in boxes.
 macro_rules! each {
     ($self:expr, $conn:ident => $call:expr) => {
         match $self {
             #[cfg(feature = "sqlite")]
             Conn::Sqlite($conn) => $call.await,
             #[cfg(feature = "postgres")]
-            Conn::Postgres($conn) => Box::pin($call).await,
+            Conn::Postgres($conn) => $call.await,
             #[cfg(feature = "mariadb")]
-            Conn::MariaDb($conn) => Box::pin($call).await,
+            Conn::MariaDb($conn) => $call.await,
         }
     };
 }
@@ -247,11 +218,11 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Conn::Sqlite(conn) => conn.run(sql, args).await, // the wait for the one writer is over
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => Box::pin(conn.run_briefly(sql, args)).await,
+            Conn::Postgres(conn) => conn.run_briefly(sql, args).await,
             #[cfg(feature = "mariadb")]
             Conn::MariaDb(conn) => {
                 let sql = format!("set statement innodb_lock_wait_timeout = 2 for {sql}");
-                Box::pin(conn.run(&sql, args)).await
+                conn.run(&sql, args).await
             }
         }
     }
@@ -259,7 +230,7 @@ impl Conn {
     /// Runs one INSERT of one row and brings back its id, if one was inserted.
     pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
         let answer = each!(self, conn => conn.insert(sql, args))?;
-        match answer.rows.first().and_then(|row| row.first()) {
+        match answer.values.first().and_then(Option::as_ref) {
             Some(Value::Int(id)) => Ok(Some(*id)),
             Some(_) => Err(Error::Decode("column id is not an integer".to_owned())),
             None => Ok(None),
@@ -275,7 +246,7 @@ impl Conn {
     pub(crate) async fn own(&mut self) -> Result<()> {
         match self {
             #[cfg(feature = "mariadb")]
-            Conn::MariaDb(conn) => Box::pin(conn.own()).await,
+            Conn::MariaDb(conn) => conn.own().await,
             #[cfg(any(feature = "sqlite", feature = "postgres"))]
             _ => Ok(()),
         }

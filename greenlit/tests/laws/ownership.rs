@@ -14,6 +14,7 @@ laws! {
     law_06_the_next_borrower_finds_the_session_as_it_was,
     law_07_rows_outlive_their_session,
     law_07_related_rows_come_by_join_or_in_one_statement,
+    law_07_a_row_is_what_the_statement_brought_back,
 }
 
 /// Laws 1 to 5, 22 and 28 where the compiler keeps them: each file must fail to compile, with the misuse as the message.
@@ -284,5 +285,27 @@ async fn law_07_related_rows_come_by_join_or_in_one_statement(t: Arc<TestDb>) ->
     let related: Vec<(i64, Vec<i64>)> = related.await?;
     assert_eq!(related.len(), 20);
     assert!(related.iter().all(|(id, links)| *links == [*id, id + 100]), "{related:?}");
+    Ok(())
+}
+
+async fn law_07_a_row_is_what_the_statement_brought_back(t: Arc<TestDb>) -> Result<()> {
+    const ALL: &str = "select * from item order by id";
+    let db = t.open(1).await;
+    t.raw("insert into item (id, v) values (1, 10), (2, 20)").await;
+    // A row ends where its columns end, though another one follows.
+    assert_eq!(db.fetch::<(i64, i64)>(ALL, args![]).await?, [(1, 10), (2, 20)]);
+    let further = db.fetch::<(i64, i64, i64)>(ALL, args![]).await;
+    assert!(matches!(further, Err(Error::Decode(_))), "{further:?}");
+    // Its columns are called as they are now, not as when the statement was first run.
+    #[derive(Debug, PartialEq, FromRow)]
+    struct Renamed {
+        id: i64,
+        w: i64,
+    }
+    for _ in 0..5 {
+        assert!(matches!(db.fetch::<Renamed>(ALL, args![]).await, Err(Error::Decode(_))));
+    }
+    t.raw("alter table item rename column v to w").await;
+    assert_eq!(db.fetch::<Renamed>(ALL, args![]).await?, [Renamed { id: 1, w: 10 }, Renamed { id: 2, w: 20 }]);
     Ok(())
 }

@@ -4,6 +4,13 @@
 //! thread of tokio's blocking pool. If its future is dropped meanwhile, the connection comes home by itself: the thread drops
 //! the lease, whose `Drop` rolls back.
 
+mod engine;
+mod error;
+mod group;
+mod statements;
+mod value;
+mod writer;
+
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -18,13 +25,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{
-    Access, Begin, Counters,
-    sqlite_engine::{Engine, OPEN_PATIENCE, lock},
-    sqlite_error::error,
-    sqlite_statements::{BOUND, Statement, Statements},
-    sqlite_writer::{Turn, Writer},
+use self::{
+    engine::{Engine, OPEN_PATIENCE, lock},
+    error::error,
+    statements::{BOUND, Statement, Statements},
+    writer::{Turn, Writer},
 };
+use super::{Access, Begin, Counters};
 use crate::{Class, Config, Error, Result, Value, row::Answer};
 
 pub(crate) struct Pool(Arc<Shared>);
@@ -74,7 +81,7 @@ impl Pool {
         let shared = self.0.clone();
         let mut conn = Conn { shared, lease: Some(lease), ended: false, alone: false, held: Duration::ZERO };
         if !is_open {
-            conn.opened().await?;
+            Box::pin(conn.opened()).await?; // rare, and large
         }
         Ok(conn)
     }

@@ -7,10 +7,9 @@ use mysql_async::{consts::StatusFlags, prelude::Queryable};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
-    Access, Begin, Counters,
-    mariadb::{Connection, Shelf},
-    mariadb_error::{error, of_commit},
-    mariadb_session, mariadb_value,
+    Access, Begin, Connection, Counters, Shared,
+    error::{error, of_commit},
+    session, value,
 };
 use crate::{Class, Error, Result, Value, args, row::Answer};
 
@@ -25,9 +24,9 @@ const CANCEL_PAUSE: Duration = Duration::from_millis(400);
 
 /// A connection on loan.
 pub(crate) struct Conn {
-    shelf: Arc<Shelf>,
+    shared: Arc<Shared>,
     /// There until it is dropped.
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     permit: Option<OwnedSemaphorePermit>,
     /// A statement was sent and its end was not seen.
     in_flight: bool,
@@ -42,10 +41,10 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(shelf: Arc<Shelf>, connection: Connection, permit: OwnedSemaphorePermit) -> Conn {
+    pub(super) fn new(shared: Arc<Shared>, connection: Box<Connection>, permit: OwnedSemaphorePermit) -> Conn {
         let (connection, permit) = (Some(connection), Some(permit));
         Conn {
-            shelf,
+            shared,
             connection,
             permit,
             in_flight: false,
@@ -91,7 +90,7 @@ impl Conn {
             }
             Err(e) if e.class() == Class::Lost => {
                 self.lost = true;
-                self.shelf.clear();
+                self.shared.shelf.clear();
             }
             // The driver closes a connection after some errors of its own.
             Err(_) => self.lost |= self.wire().is_some_and(mysql_async::Conn::is_disconnected),
@@ -120,11 +119,11 @@ impl Conn {
     }
 
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        mariadb_value::fits(sql, &args, self.shelf.server.get().map(|server| server.largest))?;
-        let answer = self.start()?.run(sql, args).await;
+        value::fits(sql, &args, self.shared.server.get().map(|server| server.largest))?;
+        let answer = Box::pin(self.start()?.run(sql, args)).await;
         let answer = self.settle(answer).await?;
         if self.wire().is_some_and(|wire| wire.get_warnings() > 0) {
-            Counters::add(&self.shelf.counters.warnings);
+            Counters::add(&self.shared.shelf.counters.warnings);
         }
         Ok(answer)
     }
@@ -133,16 +132,16 @@ impl Conn {
     pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         let mut answer = self.run(sql, args).await?;
         let id = self.wire().and_then(mysql_async::Conn::last_insert_id).unwrap_or_default();
-        answer.rows = match (answer.affected, i64::try_from(id)) {
+        answer.values = match (answer.affected, i64::try_from(id)) {
             (0, _) => Vec::new(),
-            (_, Ok(id @ 1..)) => vec![vec![Value::Int(id)]],
+            (_, Ok(id @ 1..)) => vec![Some(Value::Int(id))],
             _ => return Err(Error::Decode("the table has no id that the database counts up".to_owned())),
         };
         Ok(answer)
     }
 
     fn wire(&self) -> Option<&mysql_async::Conn> {
-        self.connection.as_ref().map(|connection| &connection.wire)
+        self.connection.as_deref().map(|connection| &connection.wire)
     }
 
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
@@ -202,7 +201,7 @@ impl Conn {
     }
 
     fn is_galera(&self) -> bool {
-        self.shelf.server.get().is_some_and(|server| server.galera)
+        self.shared.server.get().is_some_and(|server| server.galera)
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<()> {
@@ -227,21 +226,21 @@ impl Drop for Conn {
         let Some(connection) = self.connection.take() else { return };
         let (in_flight, gone) = (self.in_flight, self.own || self.lost);
         if !in_flight && !gone && !self.open && !self.in_transaction {
-            self.shelf.keep(connection);
+            self.shared.shelf.keep(connection);
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            Counters::add(&self.shelf.counters.discarded);
+            Counters::add(&self.shared.shelf.counters.discarded);
             return;
         };
-        let (shelf, permit) = (self.shelf.clone(), self.permit.take());
+        let (shared, permit) = (self.shared.clone(), self.permit.take());
         runtime.spawn(async move {
             if in_flight {
-                stop(&shelf, connection.wire).await;
+                stop(&shared, connection.wire).await;
             } else if gone {
-                discard(&shelf, connection.wire).await;
+                discard(&shared, connection.wire).await;
             } else {
-                roll_back(&shelf, connection).await;
+                roll_back(&shared, connection).await;
             }
             // Only now, so that the server has no more connections of ours than were agreed.
             drop(permit);
@@ -249,20 +248,20 @@ impl Drop for Conn {
     }
 }
 
-async fn roll_back(shelf: &Shelf, mut connection: Connection) {
+async fn roll_back(shared: &Shared, mut connection: Box<Connection>) {
     let rolled_back = timeout(CLEAN_UP_PATIENCE, connection.wire.query_drop("ROLLBACK")).await;
     let answer = connection.wire.last_ok_packet().map(|ok| ok.status_flags());
     let ended = answer.is_some_and(|status| !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS));
     if matches!(rolled_back, Ok(Ok(()))) && ended {
-        Counters::add(&shelf.counters.rolled_back);
-        shelf.keep(connection);
+        Counters::add(&shared.shelf.counters.rolled_back);
+        shared.shelf.keep(connection);
     } else {
-        discard(shelf, connection.wire).await;
+        discard(shared, connection.wire).await;
     }
 }
 
-async fn discard(shelf: &Shelf, wire: mysql_async::Conn) {
-    Counters::add(&shelf.counters.discarded);
+async fn discard(shared: &Shared, wire: mysql_async::Conn) {
+    Counters::add(&shared.shelf.counters.discarded);
     let _ = timeout(CLEAN_UP_PATIENCE, wire.disconnect()).await;
 }
 
@@ -270,16 +269,16 @@ async fn discard(shelf: &Shelf, wire: mysql_async::Conn) {
 ///
 /// As long as it stands, and is not seen to break, its id is this connection's, so that no request can hit another's. What
 /// was ever told to stop is never used again, since the request may arrive late.
-async fn stop(shelf: &Shelf, mut wire: mysql_async::Conn) {
+async fn stop(shared: &Shared, mut wire: mysql_async::Conn) {
     let id = wire.id();
     let stopping = async {
-        let Ok(_turn) = shelf.cancels.acquire().await else { return };
-        Counters::add(&shelf.counters.cancelled);
+        let Ok(_turn) = shared.shelf.cancels.acquire().await else { return };
+        Counters::add(&shared.shelf.counters.cancelled);
         // Whatever it reads next is the dropped statement's, if only its end.
         let mut end = wire.ping();
         loop {
             // The end is looked at first, each time before the request gets on.
-            let kill = Box::pin(mariadb_session::kill(&shelf.opts, id));
+            let kill = Box::pin(session::kill(&shared.opts, id));
             if let Either::Left(_) = select(&mut end, kill).await {
                 return;
             }
@@ -289,7 +288,7 @@ async fn stop(shelf: &Shelf, mut wire: mysql_async::Conn) {
         }
     };
     let _ = timeout(STOP_PATIENCE, stopping).await;
-    discard(shelf, wire).await;
+    discard(shared, wire).await;
 }
 
 #[cfg(test)]

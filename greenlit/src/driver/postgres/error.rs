@@ -1,6 +1,6 @@
 //! PostgreSQL's errors, told as every database tells them.
 
-use super::{postgres_value::Unfit, tls};
+use super::{tls, value::Unfit};
 use crate::{Class, Error};
 
 /// The error with its class. SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts, prelude::Queryable};
 
 use super::{
-    mariadb_conn::Conn,
+    conn::Conn,
     tls::{self, Mode},
 };
 use crate::{Error, Result};

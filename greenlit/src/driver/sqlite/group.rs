@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::{Counters, sqlite_engine::Engine};
+use super::{Counters, engine::Engine};
 use crate::{Class, Error, Result};
 
 /// A group is closed between two sessions when it is this large or this old.

@@ -3,113 +3,88 @@
 //! A connection goes back to the pool only when the last answer on it said that no transaction is open. One on which a
 //! statement's end was not seen is never used again.
 
+mod conn;
+mod error;
+mod session;
+mod value;
+
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use mysql_async::{Column, Opts, Params, Row, Statement, prelude::Queryable};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
-pub(crate) use super::mariadb_conn::Conn;
-use super::{
-    Counters,
-    mariadb_error::{connecting, error},
-    mariadb_session::{self, STATEMENTS, Server},
-    mariadb_value,
-    tls::Mode,
+pub(crate) use self::conn::Conn;
+use self::{
+    error::{connecting, error},
+    session::{STATEMENTS, Server},
 };
+use super::{Access, Begin, Counters, shelf, tls};
 use crate::{Config, Error, Result, Value, row::Answer};
 
 /// How long connecting may take, the server's answer to it included.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
-/// How many cancel requests are on their way at once: each is a connection of its own.
-const CANCELS: usize = 4;
 
-pub(crate) struct Pool {
-    shelf: Arc<Shelf>,
-}
+pub(crate) struct Pool(Arc<Shared>);
 
-pub(super) struct Shelf {
-    pub(super) opts: Opts,
+struct Shared {
+    opts: Opts,
     /// What was found out when the database was opened.
-    pub(super) server: OnceLock<Server>,
-    idle: Mutex<Vec<Connection>>,
-    permits: Arc<Semaphore>,
-    pub(super) cancels: Semaphore,
-    pub(super) counters: Counters,
+    server: OnceLock<Server>,
+    shelf: shelf::Shelf<Connection>,
 }
 
 impl Pool {
     pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
-        let (mut opts, mode) = mariadb_session::options(url)?;
-        if mode == Mode::Preferred && mariadb_session::has_no_tls(&opts).await {
-            opts = mariadb_session::unencrypted(&opts);
+        let (mut opts, mode) = session::options(url)?;
+        if mode == tls::Mode::Preferred && session::has_no_tls(&opts).await {
+            opts = session::unencrypted(&opts);
         }
-        let shelf = Shelf {
-            opts,
-            server: OnceLock::new(),
-            idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(config.connections.max(1))),
-            cancels: Semaphore::new(CANCELS),
-            counters: Counters::default(),
-        };
-        let pool = Pool { shelf: Arc::new(shelf) };
-        let server = mariadb_session::look(&mut pool.acquire().await?).await?;
-        let _ = pool.shelf.server.set(server);
+        let (server, shelf) = (OnceLock::new(), shelf::Shelf::new(config.connections));
+        let pool = Pool(Arc::new(Shared { opts, server, shelf }));
+        let server = session::look(&mut pool.acquire().await?).await?;
+        let _ = pool.0.server.set(server);
         Ok(pool)
     }
 
     pub(crate) fn counters(&self) -> &Counters {
-        &self.shelf.counters
+        &self.0.shelf.counters
     }
 
     pub(crate) async fn acquire(&self) -> Result<Conn> {
-        let shelf = self.shelf.clone();
-        let permit = shelf.permits.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| Error::lost("the pool was closed"))?;
-        let idle = lock(&shelf.idle).pop();
-        let connection = match idle {
+        let shared = self.0.clone();
+        let permit = shared.shelf.permit().await?;
+        let connection = match shared.shelf.take() {
             Some(connection) => connection,
-            None => Box::pin(shelf.connect()).await?,
+            None => Box::pin(shared.connect()).await?,
         };
-        Ok(Conn::new(shelf, connection, permit))
+        Ok(Conn::new(shared, connection, permit))
     }
 }
 
-impl Shelf {
-    async fn connect(&self) -> Result<Connection> {
+impl Shared {
+    async fn connect(&self) -> Result<Box<Connection>> {
         let opened = timeout(CONNECT_PATIENCE, open(&self.opts)).await;
         let wire = opened.map_err(|_| Error::lost("the database does not answer"))??;
-        Counters::add(&self.counters.opened);
-        Ok(Connection { wire, statements: HashMap::new() })
-    }
-
-    /// Takes a clean connection back.
-    pub(super) fn keep(&self, connection: Connection) {
-        lock(&self.idle).push(connection);
-    }
-
-    /// Throws the idle connections away. The server may have been restarted, or may have become a replica: each of them
-    /// would cost its borrower one of a few attempts.
-    pub(super) fn clear(&self) {
-        let idle = std::mem::take(&mut *lock(&self.idle));
-        idle.iter().for_each(|_| Counters::add(&self.counters.discarded));
+        Counters::add(&self.shelf.counters.opened);
+        Ok(Box::new(Connection { wire, statements: HashMap::default() }))
     }
 }
 
 async fn open(opts: &Opts) -> Result<mysql_async::Conn> {
     #[allow(clippy::disallowed_methods)] // the one place where raw connections are made
     let mut connection = mysql_async::Conn::new(opts.clone()).await.map_err(|e| connecting(&e))?;
-    connection.query_drop(mariadb_session::SET_UP).await.map_err(|e| error(&e, mariadb_session::SET_UP))?;
+    connection.query_drop(session::SET_UP).await.map_err(|e| error(&e, session::SET_UP))?;
     Ok(connection)
 }
 
 /// A connection with what was prepared on it.
-pub(super) struct Connection {
-    pub(super) wire: mysql_async::Conn,
-    statements: HashMap<Box<str>, Prepared>,
+struct Connection {
+    wire: mysql_async::Conn,
+    statements: HashMap<Box<str>, Prepared, foldhash::fast::RandomState>,
 }
 
 struct Prepared {
@@ -121,7 +96,7 @@ struct Prepared {
 
 impl Connection {
     /// Runs a prepared statement and reads all of its rows, so that no error can hide behind an unread one.
-    pub(super) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+    async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         let failed = |e| error(&e, sql);
         if !self.statements.contains_key(sql) {
             self.prepare(sql).await?;
@@ -133,16 +108,18 @@ impl Connection {
         }
         let mut values = Vec::with_capacity(given);
         for arg in args {
-            values.push(mariadb_value::param(arg)?);
+            values.push(value::param(arg)?);
         }
         let args = if given == 0 { Params::Empty } else { Params::Positional(values) };
         let mut result = self.wire.exec_iter(&prepared.statement, args).await.map_err(failed)?;
         let columns = result.columns().unwrap_or_default();
         // A value that cannot be read is told after the last row.
-        let (mut rows, mut unread) = (Vec::new(), None);
-        let read = |(), row: Row| match mariadb_value::values(row, &columns) {
-            Ok(row) => rows.push(row),
-            Err(e) => unread = Some(e),
+        let (mut values, mut rows, mut unread) = (Vec::new(), 0, None);
+        let read = |(), row: Row| {
+            rows += 1;
+            if unread.is_none() {
+                unread = value::read(row, &columns, &mut values).err();
+            }
         };
         result.reduce((), read).await.map_err(failed)?;
         result.drop_result().await.map_err(failed)?;
@@ -154,8 +131,8 @@ impl Connection {
             prepared.names = columns.iter().map(|c| Box::from(c.name_str())).collect();
             prepared.columns = columns;
         }
-        let affected = if prepared.columns.is_empty() { self.wire.affected_rows() } else { rows.len() as u64 };
-        Ok(Answer { columns: prepared.names.clone(), rows, affected })
+        let affected = if prepared.columns.is_empty() { self.wire.affected_rows() } else { rows as u64 };
+        Ok(Answer { columns: prepared.names.clone(), values, rows, affected })
     }
 
     async fn prepare(&mut self, sql: &str) -> Result<()> {
@@ -177,9 +154,4 @@ impl Connection {
             None => Ok(()),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing panics while it is held, and a list of connections is valid at any point.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

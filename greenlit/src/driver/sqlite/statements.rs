@@ -6,11 +6,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
+
+use foldhash::fast::RandomState;
 
 /// How long a statement may hold a worker of the runtime.
 pub(super) const BOUND: Duration = Duration::from_millis(1);
@@ -20,20 +22,19 @@ const SHORT_RUNS: u32 = 3;
 /// the while.
 const SHORT_RUNS_OF_UNSTOPPED: u32 = 100;
 /// How many statements are known. More than that are not one application's but made up anew again and again.
-const KNOWN: usize = 1_024;
+pub(super) const KNOWN: usize = 1_024;
 /// Longer texts, such as migrations and long lists, are not worth the memory.
 const LONGEST: usize = 4_096;
 
-type Columns = Arc<[Box<str>]>;
-
 /// The statements of one database.
 #[derive(Default)]
-pub(super) struct Statements(RwLock<HashMap<Arc<str>, Arc<Statement>>>);
+pub(super) struct Statements(RwLock<HashMap<Arc<str>, Arc<Statement>, RandomState>>);
 
 /// A statement and what is known of it.
 pub(super) struct Statement {
+    /// Given once and never again.
+    pub(super) id: u64,
     sql: Arc<str>,
-    columns: OnceLock<Columns>,
     /// How many short runs it has to show before it may run on a worker.
     to_earn: AtomicU32,
 }
@@ -44,9 +45,9 @@ impl Statements {
         if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
             return known.clone();
         }
-        let sql: Arc<str> = sql.into();
-        let new = Statement { sql: sql.clone(), columns: OnceLock::new(), to_earn: AtomicU32::new(SHORT_RUNS) };
-        let new = Arc::new(new);
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        let (id, sql) = (IDS.fetch_add(1, Relaxed), Arc::<str>::from(sql));
+        let new = Arc::new(Statement { id, sql: sql.clone(), to_earn: AtomicU32::new(SHORT_RUNS) });
         if sql.len() <= LONGEST {
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
             if all.len() >= KNOWN {
@@ -78,13 +79,5 @@ impl Statement {
         if time >= BOUND {
             self.to_earn.store(if stopped { SHORT_RUNS } else { SHORT_RUNS_OF_UNSTOPPED }, Relaxed);
         }
-    }
-
-    /// The names of the columns, which are the same for every run unless the schema has changed.
-    pub(super) fn columns(&self, prepared: &rusqlite::Statement<'_>) -> Columns {
-        let names = || (0..prepared.column_count()).map(|i| prepared.column_name(i).unwrap_or_default());
-        let known = self.columns.get_or_init(|| names().map(Box::from).collect());
-        let same = known.iter().map(|name| &**name).eq(names());
-        if same { known.clone() } else { names().map(Box::from).collect() }
     }
 }

@@ -8,16 +8,15 @@ use futures_util::{
 };
 use tokio::time::timeout;
 use tokio_postgres::{
-    Column, Row, SimpleQueryMessage,
+    Column, Row,
     error::{DbError, SqlState},
     types::Type,
 };
 
 use super::{
-    Access, Begin,
-    postgres::{Conn, Connection, Prepared},
-    postgres_error::{error, in_full},
-    postgres_value::{Field, Param},
+    Access, Begin, Conn, Connection, Prepared,
+    error::{error, in_full},
+    value::{Field, Param},
 };
 use crate::{Class, Error, Result, Value, row::Answer, sql};
 
@@ -58,7 +57,7 @@ fn travels_with(begin: Begin, sql: &str) -> bool {
 
 impl Conn {
     fn connection(&mut self) -> Result<&mut Connection> {
-        self.connection.as_mut().ok_or_else(gone)
+        self.connection.as_deref_mut().ok_or_else(gone)
     }
 
     /// Takes note: BEGIN travels with the first statement.
@@ -69,21 +68,21 @@ impl Conn {
 
     /// Sends work, and a BEGIN in front of it, in one journey.
     async fn send<T>(&mut self, begin: Option<Begin>, work: impl AsyncFnOnce(&Connection) -> Native<T>) -> Result<T> {
-        let connection = self.connection.as_ref().ok_or_else(gone)?;
+        let connection = self.connection.as_deref().ok_or_else(gone)?;
         self.state.in_flight = true;
-        let begun = async {
-            let Some(begin) = begin else { return Ok(()) };
-            let looking = if self.shelf.named_statements { "" } else { LOOK_AFTER_CLIENT };
-            connection.client.batch_execute(&[begin_sql(begin), looking].concat()).await
+        let result = match begin {
+            None => work(connection).await,
+            Some(begin) => {
+                (self.state.open, self.state.writes) = (true, begin.access == Access::Write);
+                let looking = if self.shared.named_statements { "" } else { LOOK_AFTER_CLIENT };
+                let sql = [begin_sql(begin), looking].concat();
+                // They are polled in this order, and each sends its message when it is polled first.
+                let (begun, done) = Box::pin(join(connection.client.batch_execute(&sql), work(connection))).await;
+                // Without its transaction the work's answer does not count, and nobody knows what it left behind.
+                self.state.spoiled |= begun.is_err();
+                begun.and(done)
+            }
         };
-        if let Some(begin) = begin {
-            (self.state.open, self.state.writes) = (true, begin.access == Access::Write);
-        }
-        // They are polled in this order, and each sends its message when it is polled first.
-        let (begun, done) = join(begun, work(connection)).await;
-        // Without its transaction the work's answer does not count, and nobody knows what it left behind.
-        self.state.spoiled |= begun.is_err();
-        let result = begun.and(done);
         self.state.in_flight = false;
         result.map_err(|e| self.learn(&e))
     }
@@ -104,13 +103,13 @@ impl Conn {
         // A replica, though the transaction said that it writes: the primary is another server by now.
         if self.state.writes && (code == Some("25006") || self.state.spoiled && code == Some("0A000")) {
             self.state.spoiled = true;
-            self.shelf.forget_idle();
+            self.shared.shelf.clear();
             return Error::database(Class::Lost, code.map(str::to_owned), in_full(e));
         }
         let error = error(e);
         if error.class() == Class::Lost {
             self.state.in_flight = true; // for all that is known
-            self.shelf.forget_idle();
+            self.shared.shelf.clear();
         }
         error
     }
@@ -120,7 +119,7 @@ impl Conn {
             // A script may hold anything: it waits.
             self.send(Some(begin), async |_| Ok(())).await?;
         }
-        self.send(None, async |connection| connection.client.batch_execute(sql).await).await
+        self.send(None, async |connection| Box::pin(connection.client.batch_execute(sql)).await).await
     }
 
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
@@ -137,7 +136,7 @@ impl Conn {
     }
 
     async fn query(&mut self, sql: &str, args: &[Value], returning: bool, briefly: bool) -> Result<Answer> {
-        let (mut begin, named) = (self.state.begin.take(), self.shelf.named_statements);
+        let (mut begin, named) = (self.state.begin.take(), self.shared.named_statements);
         // Without a state of the session, only a transaction keeps a read that stands alone from writing.
         let alone = !named && begin.is_none() && !self.state.open;
         if alone {
@@ -179,7 +178,7 @@ impl Conn {
 
     async fn prepared(&mut self, begin: Option<Begin>, sql: &str, returning: bool) -> Result<Prepared> {
         let text = native(sql, returning);
-        let statement = self.send(begin, async |connection| connection.client.prepare(&text).await).await?;
+        let statement = self.send(begin, async |connection| Box::pin(connection.client.prepare(&text)).await).await?;
         let prepared = Prepared { columns: names(statement.columns()), statement };
         let cache = self.connection()?.cache(returning);
         if cache.len() >= STATEMENTS {
@@ -194,7 +193,8 @@ impl Conn {
         // In a transaction, so that the name is given and taken on the same connection of a pooler.
         let begin = Begin { access: Access::Read, serializable: false };
         self.send(Some(begin), async |_| Ok(())).await?;
-        let prepared = self.send(None, async |connection| connection.client.prepare(&text).await).await.map(drop);
+        let prepared =
+            self.send(None, async |connection| Box::pin(connection.client.prepare(&text)).await).await.map(drop);
         self.rollback().await.and(prepared)
     }
 
@@ -210,14 +210,13 @@ impl Conn {
             return Err(Error::database(Class::Retry, None, "the connection was lost before COMMIT"));
         }
         // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which tokio-postgres does not show. In a
-        // failed transaction the SELECT is refused, and with it the whole message: an answer is the answer of a commit.
+        // failed transaction the command before it is refused, and with it the whole message. It does nothing else: nobody
+        // has opened a cursor.
         let commit = async |connection: &Connection| {
-            let answer = timeout(COMMIT_PATIENCE, connection.client.simple_query("SELECT 1; COMMIT")).await;
+            let answer = timeout(COMMIT_PATIENCE, Box::pin(connection.client.batch_execute("CLOSE ALL; COMMIT"))).await;
             answer.ok().transpose()
         };
-        let answer = self.send(None, commit).await?;
-        let is_row = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(_));
-        if answer.is_some_and(|messages| messages.iter().any(is_row)) {
+        if self.send(None, commit).await?.is_some() {
             self.state.open = false;
             return Ok(());
         }
@@ -263,25 +262,27 @@ impl Connection {
     async fn rows(&self, statement: Form, args: &[Value]) -> Native<Result<Answer>> {
         let (stream, mut columns) = match statement {
             Form::Prepared(Prepared { statement, columns }) => {
-                (self.client.query_raw(&statement, args.iter().map(Param)).await?, columns)
+                (Box::pin(self.client.query_raw(&statement, args.iter().map(Param))).await?, columns)
             }
             Form::Unnamed(sql) => {
                 let args = args.iter().map(|arg| (Param(arg), Type::UNKNOWN));
-                (self.client.query_typed_raw(&sql, args).await?, Arc::default())
+                (Box::pin(self.client.query_typed_raw(&sql, args)).await?, Arc::default())
             }
         };
-        let (mut stream, mut rows) = (std::pin::pin!(stream), Ok(Vec::new()));
+        let (mut stream, mut values, mut rows) = (std::pin::pin!(stream), Vec::new(), 0);
+        // What cannot be read is told after the last row.
+        let mut unread = None;
         while let Some(row) = stream.try_next().await? {
             if columns.is_empty() {
                 columns = names(row.columns());
             }
-            rows = rows.and_then(|mut rows: Vec<_>| {
-                rows.push(values(&row)?);
-                Ok(rows)
-            });
+            rows += 1;
+            if unread.is_none() {
+                unread = read(&row, &mut values).err();
+            }
         }
         let affected = stream.rows_affected().unwrap_or_default();
-        Ok(rows.map(|rows| Answer { columns, rows, affected }))
+        Ok(unread.map_or(Ok(Answer { columns, values, rows, affected }), Err))
     }
 }
 
@@ -289,16 +290,15 @@ fn names(columns: &[Column]) -> Arc<[Box<str>]> {
     columns.iter().map(|column| Box::from(column.name())).collect()
 }
 
-fn values(row: &Row) -> Result<Vec<Value>> {
-    // A plain loop: collecting results does not know beforehand how many there are, and reading a list does little else.
-    let mut values = Vec::with_capacity(row.len());
+/// Adds the row's values.
+fn read(row: &Row, values: &mut Vec<Option<Value>>) -> Result<()> {
     for index in 0..row.len() {
         let field = row.try_get::<_, Field>(index);
         let in_full =
             |e: tokio_postgres::Error| std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string);
-        values.push(field.map_err(|e| Error::Decode(in_full(e)))?.0);
+        values.push(Some(field.map_err(|e| Error::Decode(in_full(e)))?.0));
     }
-    Ok(values)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 
 use super::{
     Counters,
-    sqlite_engine::{Engine, Limits, lock},
-    sqlite_group::{Answers, Group},
+    engine::{Engine, Limits, lock},
+    group::{Answers, Group},
 };
 use crate::{Class, Error, Result};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::postgres::Conn;
+use super::Conn;
 use crate::{Error, Result, args};
 
 /// The first pause between two looks at how far a replica has come; it doubles up to the last.

@@ -1,6 +1,8 @@
 //! One connection of SQLite's, and what may stop a statement on it.
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -9,9 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
+use rusqlite::{Connection, OpenFlags, StatementStatus, config::DbConfig, ffi};
 
-use super::{Access, sqlite_error::error, sqlite_statements::Statement, sqlite_value};
+use super::{
+    Access,
+    error::error,
+    statements::{KNOWN, Statement},
+    value,
+};
 use crate::{Result, Value, row::Answer};
 
 /// How many virtual-machine steps pass between two looks at whether the statement has to stop: some tens of microseconds.
@@ -19,9 +26,13 @@ const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 /// How long somebody else who is setting up the same file is waited for.
 pub(super) const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 
+type Columns = Arc<[Box<str>]>;
+
 /// A raw connection, and the limits of the statement that runs on it.
 pub(super) struct Engine {
     connection: Connection,
+    /// The names of the columns of the statements by their ids, and how often each had been prepared anew by then.
+    columns: RefCell<HashMap<u64, (i32, Columns), foldhash::fast::RandomState>>,
     limits: Arc<Mutex<Limits>>,
 }
 
@@ -88,7 +99,7 @@ impl Engine {
         let limits = Arc::new(Mutex::new(Limits::default()));
         let watched = limits.clone();
         connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || lock(&watched).are_passed()))?;
-        Ok(Engine { connection, limits })
+        Ok(Engine { connection, columns: RefCell::default(), limits })
     }
 
     pub(super) fn limits(&self) -> &Arc<Mutex<Limits>> {
@@ -114,27 +125,46 @@ impl Engine {
         let mut prepared = self.connection.prepare_cached(statement.sql())?;
         let reads = prepared.readonly();
         lock(&self.limits).reads = reads;
-        let (mut rows, mut columns) = (Vec::new(), Arc::default());
-        let args = rusqlite::params_from_iter(args.iter().map(sqlite_value::Argument));
+        let (mut values, mut rows, mut columns) = (Vec::new(), 0, Arc::default());
+        let args = rusqlite::params_from_iter(args.iter().map(value::Argument));
         if prepared.column_count() == 0 {
             let affected = prepared.execute(args)? as u64;
-            return Ok(Answer { columns, rows, affected });
+            return Ok(Answer { columns, values, rows, affected });
+        }
+        if prepared.get_status(StatementStatus::Run) == 0 {
+            self.columns.borrow_mut().remove(&statement.id); // they were another's, prepared before and closed since
         }
         let mut cursor = prepared.query(args)?;
         while let Some(row) = cursor.next()? {
-            if rows.is_empty() {
+            if rows == 0 {
                 // Not before the first step, which prepares the statement anew if the schema has changed.
-                columns = statement.columns(row.as_ref());
+                columns = self.columns(statement, row.as_ref());
+                values.reserve(columns.len());
             }
-            let mut values = Vec::with_capacity(columns.len());
+            rows += 1;
             for at in 0..columns.len() {
-                values.push(sqlite_value::value(row.get_ref(at)?));
+                values.push(Some(value::value(row.get_ref(at)?)));
             }
-            rows.push(values);
         }
         drop(cursor);
-        let affected = if reads { rows.len() as u64 } else { self.connection.changes() };
-        Ok(Answer { columns, rows, affected })
+        let affected = if reads { rows as u64 } else { self.connection.changes() };
+        Ok(Answer { columns, values, rows, affected })
+    }
+
+    /// The names of the columns. To ask for them costs more than many a statement.
+    fn columns(&self, statement: &Statement, prepared: &rusqlite::Statement<'_>) -> Columns {
+        let reprepared = prepared.get_status(StatementStatus::RePrepare);
+        let mut known = self.columns.borrow_mut();
+        match known.get(&statement.id) {
+            Some((before, columns)) if *before == reprepared => return columns.clone(),
+            Some(_) => {}
+            None if known.len() >= KNOWN => known.clear(),
+            None => {}
+        }
+        let name = |at| Box::from(prepared.column_name(at).unwrap_or_default());
+        let columns: Columns = (0..prepared.column_count()).map(name).collect();
+        known.insert(statement.id, (reprepared, columns.clone()));
+        columns
     }
 
     /// Runs a command that is short and returns nothing, whatever the limits of the statement before it were.
