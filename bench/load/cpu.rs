@@ -9,8 +9,11 @@ use nix::sys::{
 
 use super::Failure;
 
-/// The microseconds of CPU that this process has used, its threads included.
-pub(super) fn cpu() -> Result<f64, Failure> {
+/// The microseconds of CPU that this process has used, its threads included; or the living threads of another one.
+pub(super) fn cpu(process: Option<u32>) -> Result<f64, Failure> {
+    if let Some(process) = process {
+        return Ok(nanos_of(Path::new(&format!("/proc/{process}")))? as f64 / 1_000.0);
+    }
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64)
 }

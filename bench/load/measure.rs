@@ -47,7 +47,7 @@ impl<C: Client> Measure for Arc<C> {
 
 pub struct Measured {
     pub(super) per_second: f64,
-    /// Microseconds for each operation: of this process, in user and kernel mode, and of the server.
+    /// Microseconds for each operation: of the side's process, in user and kernel mode, and of the server.
     pub(super) cpu: f64,
     pub(super) server: f64,
     /// All that were done, those of the warm-up and the end as well.
@@ -75,6 +75,7 @@ async fn measure<C: Client>(
         });
     }
     sleep(warm_up).await;
+    let cpu = || cpu(client.process());
     let (start, before, server_before, done_before) = (Instant::now(), cpu()?, server_cpu()?, done.load(Relaxed));
     sleep(measured).await;
     let (elapsed, after, server_after, done_after) = (start.elapsed(), cpu()?, server_cpu()?, done.load(Relaxed));

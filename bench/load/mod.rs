@@ -6,9 +6,8 @@ mod operation;
 mod sql;
 
 use std::{
-    env,
     error::Error,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,8 +15,9 @@ use std::{
 use measure::Measured;
 pub use measure::{Side, side};
 use operation::Operation;
+pub use operation::post;
 pub(crate) use sql::{MARIADB_SCHEMA, POSTGRES_SCHEMA, SQLITE_SCHEMA, Statements, statements};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 /// An error that any task may hand on.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -49,6 +49,11 @@ pub trait Client: Send + Sync + 'static {
 
     /// The one integer that a statement answers with.
     fn number(&self, sql: &'static str) -> impl Future<Output = Result<i64, Failure>> + Send;
+
+    /// The process that does the work, if it is another than this one.
+    fn process(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// What a write stores.
@@ -71,15 +76,16 @@ pub struct Written {
 }
 
 /// Puts each side under the same load in turn and prints a line for each slice of time: `database, operation, tasks, side,
-/// operations a second, microseconds of CPU for each in this process, and in the server`, separated by tabs.
+/// operations a second, microseconds of CPU for each in the side's process, and in the server`, separated by tabs.
 ///
 /// Arguments: how many slices of each, then `SIDE=URL` with a new database for each side; the environment's
 /// `BENCH_SERVER` is the id of the server's process.
-pub fn main(open: impl AsyncFn(&str, &Database) -> Result<Side, Failure>) -> Result<(), Failure> {
-    let mut args = env::args().skip(1);
+pub fn main(
+    mut args: impl Iterator<Item = String>,
+    open: impl AsyncFn(&str, &Database) -> Result<Side, Failure>,
+) -> Result<(), Failure> {
     let slices: usize = args.next().ok_or("give the number of slices")?.parse()?;
-    let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mut sides = Vec::new();
         for arg in args {
             let (name, url) = arg.split_once('=').ok_or("give SIDE=URL")?;
@@ -110,6 +116,11 @@ pub fn main(open: impl AsyncFn(&str, &Database) -> Result<Side, Failure>) -> Res
     })
 }
 
+/// What every side runs on.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()
+}
+
 /// The database of one side.
 pub enum Database {
     /// The file, which does not exist yet.
@@ -121,13 +132,22 @@ pub enum Database {
 }
 
 impl Database {
-    fn of(url: &str) -> Result<Database, Failure> {
+    /// The database that a URL names.
+    pub fn of(url: &str) -> Result<Database, Failure> {
         if url.starts_with("postgres:") {
             return Ok(Database::Postgres(url.to_owned()));
         }
         let Some(file) = url.strip_prefix("sqlite:") else { return Ok(Database::MariaDb(url.to_owned())) };
         ensure(!fs::exists(file)?, || format!("{file} exists"))?;
         Ok(Database::Sqlite(Path::new(file).to_owned()))
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        match self {
+            Database::Sqlite(file) => format!("sqlite:{}", file.display()),
+            Database::Postgres(url) | Database::MariaDb(url) => url.clone(),
+        }
     }
 
     fn name(&self) -> &'static str {

@@ -45,17 +45,21 @@ fn is_feed((id, title, _, _, nickname): &Feed, expected: i64) -> bool {
 }
 
 async fn write(client: &impl Client, author: i64) -> Result<(), Failure> {
-    let post = Post {
+    let Written { author: read, feed, counted, jobs } = client.write(post(author)).await?;
+    let right = read.0 == author && read.1.starts_with("author ") && feed > FEEDS && counted == 1 && jobs == 1;
+    ensure(right, || format!("author {read:?}, feed {feed}, {counted} counters and {jobs} jobs for author {author}"))
+}
+
+/// What an author writes, always the same.
+pub fn post(author: i64) -> Post {
+    Post {
         author,
         title: "A bicycle was found",
         content: "It is blue, has a basket and a bell, and stands in front of the bakery since Tuesday evening.",
         created: 1_000_000,
         topic: "feed.created",
         payload: r#"{"notify":"followers"}"#,
-    };
-    let Written { author: read, feed, counted, jobs } = client.write(post).await?;
-    let right = read.0 == author && read.1.starts_with("author ") && feed > FEEDS && counted == 1 && jobs == 1;
-    ensure(right, || format!("author {read:?}, feed {feed}, {counted} counters and {jobs} jobs for author {author}"))
+    }
 }
 
 pub(super) async fn check(client: &impl Client, database: &str, writes: i64) -> Result<(), Failure> {

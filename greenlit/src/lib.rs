@@ -137,6 +137,7 @@ mod route;
 mod row;
 mod session;
 mod sql;
+mod statements;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tx;

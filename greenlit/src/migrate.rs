@@ -123,7 +123,7 @@ impl Db {
         let locked = tokio::time::timeout(LOCK_PATIENCE, self.lock_migrations()).await;
         let mut conn = locked.unwrap_or(Err(Error::Deadline))?;
         conn.script(in_dialect(dialect, HISTORY)?).await?;
-        let applied = conn.run(APPLIED, args![name]).await?.decode::<(i64, String)>()?;
+        let applied = conn.ask(APPLIED, args![name]).await?.decode::<(i64, String)>()?;
         let next = next(history, &applied)?;
         if dialect == Dialect::MariaDb {
             if let Some(migration) = next {
@@ -183,7 +183,7 @@ async fn record(conn: &mut Conn, dialect: Dialect, history: &str, migration: &Mi
     let record =
         format!("insert into greenlit_migrations (history, version, name, script, applied) values (?, ?, ?, ?, {now})");
     let args: Vec<Value> = args![history, migration.version, migration.name, migration.sql];
-    conn.run(&record, args).await.map(drop)
+    conn.ask(&record, args).await.map(drop)
 }
 
 /// Puts the database's own types in the place of the words in braces.

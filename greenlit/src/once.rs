@@ -35,7 +35,7 @@ pub(crate) async fn take(session: &mut Session, key: &str) -> Result<()> {
     }
     let sql = take_sql(session.db().dialect());
     // The session learns the meaning, not the database's error: neither is a reason to run the transaction again.
-    let take = async |conn: &mut Conn| match conn.run_briefly(&sql, args![key]).await {
+    let take = async |conn: &mut Conn| match conn.ask_briefly(&sql, args![key]).await {
         Err(e) if matches!(e.class(), Class::Unique(_)) => Err(Error::AlreadyDone),
         Err(Error::Database(e)) if matches!(e.code.as_deref(), Some("55P03" | "1205")) => Err(Error::InFlight),
         taken => taken,
@@ -70,7 +70,7 @@ async fn ask(db: &Db, key: &str) -> Result<()> {
         let mut conn = db.acquire(Access::Write).await?;
         let begin = Begin { access: Access::Write, serializable: false };
         conn.begin(begin).await?;
-        let asked = conn.run(&take_sql(db.dialect()), args![key]).await;
+        let asked = conn.ask(&take_sql(db.dialect()), args![key]).await;
         conn.rollback().await?;
         asked.map(drop)
     };

@@ -4,7 +4,7 @@ use std::{
     fmt,
     str::FromStr,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     Config, Dialect, Error, Opts, Result,
     driver::{Access, Conn, Pool},
-    sql::Allowed,
+    statements::Statements,
 };
 
 /// How long a replica may take to catch up with a token, from the call on, before the primary answers instead.
@@ -80,7 +80,7 @@ pub(crate) struct Route {
     replicas: Vec<Replica>,
     /// The replica whose turn it is.
     turn: AtomicUsize,
-    allowed: Allowed,
+    statements: Arc<Statements>,
 }
 
 struct Replica {
@@ -92,7 +92,8 @@ struct Replica {
 
 impl Route {
     pub(crate) async fn open(url: &str, config: &Config) -> Result<Route> {
-        let primary = Pool::open(url, config).await?;
+        let statements = Arc::<Statements>::default();
+        let primary = Pool::open(url, config, &statements).await?;
         if primary.dialect() == Dialect::Sqlite && !config.replicas.is_empty() {
             return Err(Error::Config("SQLite has no replicas: Config::replicas must be empty".to_owned()));
         }
@@ -104,7 +105,7 @@ impl Route {
             separate: OnceCell::new(),
             replicas: config.replicas.iter().map(replica).collect(),
             turn: AtomicUsize::new(0),
-            allowed: Allowed::default(),
+            statements,
         })
     }
 
@@ -112,9 +113,8 @@ impl Route {
         &self.primary
     }
 
-    /// The statements that sessions may run.
-    pub(crate) fn allowed(&self) -> &Allowed {
-        &self.allowed
+    pub(crate) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     /// From when on a statement is slow.
@@ -137,7 +137,7 @@ impl Route {
         if opts.separate {
             let open = || async {
                 let config = Config { connections: self.config.separate, ..self.config.clone() };
-                Pool::open(&self.url, &config).await
+                Pool::open(&self.url, &config, &self.statements).await
             };
             // Boxed, for it is rare and large: every session's future would be as large.
             return Box::pin(self.separate.get_or_try_init(open)).await?.acquire(access).await;
@@ -162,7 +162,7 @@ impl Route {
         let replica = from.iter().chain(before).find(|replica| !replica.rests())?;
         let acquire = async {
             let config = Config { replicas: Vec::new(), ..self.config.clone() };
-            let pool = replica.pool.get_or_try_init(|| Pool::open(&replica.url, &config)).await?;
+            let pool = replica.pool.get_or_try_init(|| Pool::open(&replica.url, &config, &self.statements)).await?;
             pool.acquire(Access::Read).await
         };
         let mut conn = match timeout(PATIENCE, acquire).await {

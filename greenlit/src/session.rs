@@ -1,7 +1,7 @@
 //! What a transaction and a read session have in common: one connection, taken at the first statement, and the state
 //! that decides what may still happen on it.
 
-use std::{fmt, mem, pin::pin, time::Duration};
+use std::{fmt, mem, pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -13,6 +13,7 @@ use crate::{
     observe, once,
     row::Answer,
     sql,
+    statements::Statement,
 };
 
 /// How long a caller waits for the answer to a COMMIT before it is told that the outcome is unknown, and for the effects.
@@ -105,35 +106,33 @@ impl Session {
 
     /// Runs a statement of the application's.
     pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.admit(sql)?;
+        let (statement, args) = self.admit(sql, args)?;
         self.begun().await?;
-        self.answer(sql, args).await
+        self.answer(sql, &statement, args).await
     }
 
     /// Runs an INSERT of the application's that brings back its id, if it inserted a row.
     pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
-        self.admit(sql)?;
+        let (statement, args) = self.admit(sql, args)?;
         self.begun().await?;
         let watch = observe::Statement::new(sql, self.db.route.slow_statement());
-        let (sql, args) = sql::spread(sql, args);
-        let id = self.statement(async |conn| conn.insert(&sql, args).await).await;
+        let id = self.statement(async |conn| conn.insert(&statement, args).await).await;
         watch.ended(id.as_ref().map(|id| id.is_some().into()));
         id
     }
 
-    async fn answer(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+    async fn answer(&mut self, sql: &str, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
         let watch = observe::Statement::new(sql, self.db.route.slow_statement());
-        let (sql, args) = sql::spread(sql, args);
-        let answer = self.statement(async |conn| conn.run(&sql, args).await).await;
+        let answer = self.statement(async |conn| conn.run(statement, args).await).await;
         watch.ended(answer.as_ref().map(|answer| answer.affected));
         answer
     }
 
     /// Runs one read statement without a transaction around it.
     pub(crate) async fn single(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.admit(sql)?;
+        let (statement, args) = self.admit(sql, args)?;
         self.connected().await?;
-        self.answer(sql, args).await
+        self.answer(sql, &statement, args).await
     }
 
     /// Asks where the history of the database stands.
@@ -142,13 +141,16 @@ impl Session {
         self.statement(async |conn| conn.position().await).await
     }
 
-    fn admit(&mut self, sql: &str) -> Result<()> {
+    /// Whether the statement may run now, and as what it runs: with its lists written out.
+    fn admit(&mut self, sql: &str, args: Vec<Value>) -> Result<(Arc<Statement>, Vec<Value>)> {
         if let Some(doom) = self.failure() {
             return Err(Error::Aborted(doom));
         }
-        if let Some(word) = self.db.route.allowed().refused(sql) {
+        let (text, args) = sql::spread(sql, args);
+        let statement = self.db.route.statements().get(&text);
+        if let Some(word) = &statement.refused {
             self.fail_scope(Doom::StatementFailed);
-            return Err(Error::Refused(word));
+            return Err(Error::Refused(word.clone()));
         }
         self.statements += 1;
         Counters::add(&self.db.counters().statements);
@@ -157,7 +159,7 @@ impl Session {
             let limit = self.opts.budget;
             return Err(Error::Budget { limit, sql: sql.to_owned() });
         }
-        Ok(())
+        Ok((statement, args))
     }
 
     /// Takes the connection and begins the transaction, unless that was done before.

@@ -1,11 +1,10 @@
 //! The little that greenlit has to know of SQL's text.
 
-mod allowed;
 mod logged;
 
 use std::{borrow::Cow, fmt::Write};
 
-pub(crate) use self::{allowed::Allowed, logged::without_values};
+pub(crate) use self::logged::without_values;
 use crate::Value;
 
 /// The words that begin a statement which ends a transaction, commits it silently, or changes the connection for
@@ -37,8 +36,7 @@ const SESSION_FUNCTIONS: [&str; 18] = [
 
 /// What a session must not run of this statement: its first word, or what changes the session behind its back.
 ///
-/// By its text, outside of quotes and comments: it finds mistakes, not malice. Sessions
-/// ask [`Allowed`], which remembers.
+/// By its text, outside of quotes and comments: it finds mistakes, not malice.
 pub(crate) fn refused(sql: &str) -> Option<String> {
     control_word(sql).or_else(|| session_change(sql)).map(str::to_ascii_lowercase)
 }

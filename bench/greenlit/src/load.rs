@@ -5,37 +5,67 @@
 mod load;
 
 mod drivers;
+mod http;
 
+use std::env;
+
+use drivers::Drivers;
 use greenlit::{Config, Db, Migration, Opts, Reader, args};
-use load::{Client, Database, Failure, Feed, Post, Side, Statements, Written};
+use load::{Client, Database, Failure, Feed, Post, Statements, Written};
 
 const SQL: Statements = load::statements!(["?", "?", "?", "?"], ""); // Tx::insert asks for the id
 
+/// `SLICES SIDE=URL...` as `load::main` has it; with `requests` before them, each side behind a service of its own, which is
+/// what `serve SIDE URL` is.
 fn main() -> Result<(), Failure> {
-    load::main(async |side, database| match side {
-        "greenlit" => greenlit(database).await,
-        "drivers" => drivers::open(database, false).await,
-        "drivers, group commit" => drivers::open(database, true).await,
-        _ => Err(format!("{side}: neither greenlit nor drivers").into()),
-    })
+    let mut args = env::args().skip(1).peekable();
+    match args.peek().map(String::as_str) {
+        Some("serve") => {
+            let (side, url) = args.skip(1).next().zip(env::args().nth(3)).ok_or("give SIDE URL")?;
+            load::runtime()?.block_on(async {
+                let database = Database::of(&url)?;
+                if side == "greenlit" {
+                    return http::serve(Greenlit::open(&database).await?).await;
+                }
+                http::serve(drivers(&side, &database).await?).await
+            })
+        }
+        Some("requests") => load::main(args.skip(1), async |side, database| {
+            Ok(load::side(http::Http::start(side, &database.url()).await?))
+        }),
+        _ => load::main(args, async |side, database| match side {
+            "greenlit" => Ok(load::side(Greenlit::open(database).await?)),
+            _ => Ok(load::side(drivers(side, database).await?)),
+        }),
+    }
 }
 
-/// With its default settings.
-async fn greenlit(database: &Database) -> Result<Side, Failure> {
-    let (url, sql) = match database {
-        Database::Sqlite(file) => (format!("sqlite:{}", file.display()), load::SQLITE_SCHEMA),
-        Database::Postgres(url) => (url.clone(), load::POSTGRES_SCHEMA),
-        Database::MariaDb(url) => (url.clone(), load::MARIADB_SCHEMA),
-    };
-    let mut config = Config::default();
-    config.connections = load::CONNECTIONS;
-    let db = Db::open_with(&url, &config).await?;
-    db.migrate(&[Migration { version: 1, name: "feeds", sql }]).await?;
-    Ok(load::side(Greenlit { db }))
+async fn drivers(side: &str, database: &Database) -> Result<Drivers, Failure> {
+    match side {
+        "drivers" => Drivers::open(database, false).await,
+        "drivers, group commit" => Drivers::open(database, true).await,
+        _ => Err(format!("{side}: neither greenlit nor drivers").into()),
+    }
 }
 
 struct Greenlit {
     db: Db,
+}
+
+impl Greenlit {
+    /// With its default settings.
+    async fn open(database: &Database) -> Result<Greenlit, Failure> {
+        let sql = match database {
+            Database::Sqlite(_) => load::SQLITE_SCHEMA,
+            Database::Postgres(_) => load::POSTGRES_SCHEMA,
+            Database::MariaDb(_) => load::MARIADB_SCHEMA,
+        };
+        let mut config = Config::default();
+        config.connections = load::CONNECTIONS;
+        let db = Db::open_with(&database.url(), &config).await?;
+        db.migrate(&[Migration { version: 1, name: "feeds", sql }]).await?;
+        Ok(Greenlit { db })
+    }
 }
 
 impl Client for Greenlit {

@@ -17,7 +17,7 @@ const QUESTION_MARKS: Statements = load::statements!(["?", "?", "?", "?"], " ret
 const DOLLARS: Statements = load::statements!(["$1", "$2", "$3", "$4"], " returning id");
 
 fn main() -> Result<(), Failure> {
-    load::main(async |side, database| {
+    load::main(std::env::args().skip(1), async |side, database| {
         let ping = side != "sqlx, no ping";
         Ok(match database {
             Database::Sqlite(file) => load::side(sqlite(file, ping).await?),

@@ -15,11 +15,20 @@ mod sqlite;
 mod tls;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use crate::{Config, Error, Result, Value, row::Answer};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::sqlite::Pace;
+use crate::{
+    Config, Error, Result, Value,
+    row::Answer,
+    statements::{Statement, Statements},
+};
 
 /// Which database a [`Db`](crate::Db) speaks to, for the rare statement that must differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,15 +128,18 @@ const SCHEMES: &[&str] = &[
 
 impl Pool {
     /// Opens the database that the URL names and makes sure that it answers.
-    pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+    pub(crate) async fn open(url: &str, config: &Config, statements: &Arc<Statements>) -> Result<Pool> {
+        let statements = statements.clone();
         // A word without a colon is no URL, be it that of a database.
         match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             #[cfg(feature = "sqlite")]
-            "sqlite" => Box::pin(sqlite::Pool::open(url, config)).await.map(Pool::Sqlite),
+            "sqlite" => Box::pin(sqlite::Pool::open(url, config, statements)).await.map(Pool::Sqlite),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => Box::pin(postgres::Pool::open(url, config)).await.map(Pool::Postgres),
+            "postgres" | "postgresql" => {
+                Box::pin(postgres::Pool::open(url, config, statements)).await.map(Pool::Postgres)
+            }
             #[cfg(feature = "mariadb")]
-            "mariadb" | "mysql" => Box::pin(mariadb::Pool::open(url, config)).await.map(Pool::MariaDb),
+            "mariadb" | "mysql" => Box::pin(mariadb::Pool::open(url, config, statements)).await.map(Pool::MariaDb),
             _ => Err(Error::Config(format!("the database's URL begins with one of {}", SCHEMES.join(", ")))),
         }
     }
@@ -208,28 +220,33 @@ impl Conn {
     }
 
     /// Runs one statement and brings back all of its rows: no error can hide behind an unread one.
-    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        each!(self, conn => conn.run(sql, args))
+    pub(crate) async fn run(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
+        each!(self, conn => conn.run(statement, args))
     }
 
-    /// Like `run`, but a lock that another transaction holds is waited for two seconds at most.
-    pub(crate) async fn run_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+    /// Runs a statement of greenlit's own.
+    pub(crate) async fn ask(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        each!(self, conn => conn.ask(sql, args))
+    }
+
+    /// Like `ask`, but a lock that another transaction holds is waited for two seconds at most.
+    pub(crate) async fn ask_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         match self {
             #[cfg(feature = "sqlite")]
-            Conn::Sqlite(conn) => conn.run(sql, args).await, // the wait for the one writer is over
+            Conn::Sqlite(conn) => conn.ask(sql, args).await, // the wait for the one writer is over
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => conn.run_briefly(sql, args).await,
+            Conn::Postgres(conn) => conn.ask_briefly(sql, args).await,
             #[cfg(feature = "mariadb")]
             Conn::MariaDb(conn) => {
                 let sql = format!("set statement innodb_lock_wait_timeout = 2 for {sql}");
-                conn.run(&sql, args).await
+                conn.ask(&sql, args).await
             }
         }
     }
 
     /// Runs one INSERT of one row and brings back its id, if one was inserted.
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Option<i64>> {
-        let answer = each!(self, conn => conn.insert(sql, args))?;
+    pub(crate) async fn insert(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Option<i64>> {
+        let answer = each!(self, conn => conn.insert(statement, args))?;
         match answer.values.first().and_then(Option::as_ref) {
             Some(Value::Int(id)) => Ok(Some(*id)),
             Some(_) => Err(Error::Decode("column id is not an integer".to_owned())),

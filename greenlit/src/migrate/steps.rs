@@ -49,13 +49,13 @@ struct Step {
 
 pub(super) async fn lock(conn: &mut Conn, patience: Duration) -> Result<()> {
     let seconds = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
-    let locked = conn.run(LOCK, args![seconds]).await?.decode::<(Option<i64>,)>()?;
+    let locked = conn.ask(LOCK, args![seconds]).await?.decode::<(Option<i64>,)>()?;
     if locked == [(Some(1),)] { Ok(()) } else { Err(Error::Deadline) }
 }
 
 pub(super) async fn apply(conn: &mut Conn, history: &str, migration: &Migration) -> Result<()> {
     conn.script(in_dialect(Dialect::MariaDb, STEPS)?).await?;
-    let known: Vec<Step> = conn.run(OF_MIGRATION, args![history, migration.version]).await?.decode()?;
+    let known: Vec<Step> = conn.ask(OF_MIGRATION, args![history, migration.version]).await?.decode()?;
     let script = in_dialect(Dialect::MariaDb, migration.sql)?;
     let statements = sql::statements(&script);
     let changed = |(at, step): (usize, &Step)| statements.get(at) != Some(&step.statement.as_str());
@@ -77,7 +77,7 @@ pub(super) async fn apply(conn: &mut Conn, history: &str, migration: &Migration)
     }
     begin(conn).await?;
     record(conn, Dialect::MariaDb, history, migration).await?;
-    conn.run(FORGET, args![history, migration.version]).await?;
+    conn.ask(FORGET, args![history, migration.version]).await?;
     conn.commit().await
 }
 
@@ -94,22 +94,22 @@ struct Place<'a> {
 
 impl Place<'_> {
     async fn note(&self, conn: &mut Conn, sql: &str) -> Result<()> {
-        conn.run(sql, args![self.history, self.version, self.at]).await.map(drop)
+        conn.ask(sql, args![self.history, self.version, self.at]).await.map(drop)
     }
 
     /// Runs the statement; `begun` if it was begun before and nobody saw its end.
     async fn run(&self, conn: &mut Conn, statement: &str, begun: bool) -> Result<()> {
         if sql::control_word(statement).is_none() {
             begin(conn).await?;
-            conn.run(statement, args![]).await?;
+            conn.ask(statement, args![]).await?;
             if !begun {
-                conn.run(BEGUN, args![self.history, self.version, self.at, statement]).await?;
+                conn.ask(BEGUN, args![self.history, self.version, self.at, statement]).await?;
             }
             self.note(conn, DONE).await?;
             return conn.commit().await;
         }
         if !begun {
-            conn.run(BEGUN, args![self.history, self.version, self.at, statement]).await?;
+            conn.ask(BEGUN, args![self.history, self.version, self.at, statement]).await?;
         }
         match conn.script(statement.to_owned()).await {
             Err(Error::Database(e)) if begun && applied_before(statement, &e) => {}

@@ -11,7 +11,7 @@ use super::{
     error::{error, of_commit},
     session, value,
 };
-use crate::{Class, Error, Result, Value, args, row::Answer};
+use crate::{Class, Error, Result, Value, args, row::Answer, statements::Statement};
 
 /// How long cleaning up after a dropped session may take before its connection is given up.
 const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(2);
@@ -118,9 +118,14 @@ impl Conn {
         self.settle(said).await
     }
 
-    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        value::fits(sql, &args, self.shared.server.get().map(|server| server.largest))?;
-        let answer = Box::pin(self.start()?.run(sql, args)).await;
+    pub(crate) async fn ask(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        let statement = self.shared.statements.get(sql);
+        self.run(&statement, args).await
+    }
+
+    pub(crate) async fn run(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
+        value::fits(&statement.sql, &args, self.shared.server.get().map(|server| server.largest))?;
+        let answer = Box::pin(self.start()?.run(statement, args)).await;
         let answer = self.settle(answer).await?;
         if self.wire().is_some_and(|wire| wire.get_warnings() > 0) {
             Counters::add(&self.shared.shelf.counters.warnings);
@@ -129,8 +134,8 @@ impl Conn {
     }
 
     /// The id comes with the answer to the INSERT; it is 0 where nothing was counted up.
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        let mut answer = self.run(sql, args).await?;
+    pub(crate) async fn insert(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
+        let mut answer = self.run(statement, args).await?;
         let id = self.wire().and_then(mysql_async::Conn::last_insert_id).unwrap_or_default();
         answer.values = match (answer.affected, i64::try_from(id)) {
             (0, _) => Vec::new(),
@@ -173,11 +178,11 @@ impl Conn {
 
     pub(crate) async fn position(&mut self) -> Result<String> {
         if self.is_galera() {
-            let answer = self.run("select cast(wsrep_last_seen_gtid() as char)", Vec::new()).await?;
+            let answer = self.ask("select cast(wsrep_last_seen_gtid() as char)", Vec::new()).await?;
             return answer.decode::<(String,)>()?.pop().map(|(gtid,)| gtid).ok_or(Error::NotFound);
         }
         // Together with what this server replayed before it became the primary.
-        let answer = self.run("select @@global.log_bin, @@global.gtid_current_pos", Vec::new()).await?;
+        let answer = self.ask("select @@global.log_bin, @@global.gtid_current_pos", Vec::new()).await?;
         match answer.decode::<(bool, String)>()?.pop() {
             Some((true, gtid)) => Ok(gtid),
             _ => Err(Error::Config("replicas need a primary that writes a binary log: log_bin is off".to_owned())),
@@ -187,9 +192,9 @@ impl Conn {
     pub(crate) async fn reached(&mut self, position: &str, patience: Duration) -> Result<bool> {
         let answer = if self.is_galera() {
             // Waits for all that the cluster had agreed on when it was asked, whatever its nodes call it.
-            self.run("set statement wsrep_sync_wait = 1 for select 0", Vec::new()).await
+            self.ask("set statement wsrep_sync_wait = 1 for select 0", Vec::new()).await
         } else {
-            self.run("select master_gtid_wait(?, ?)", args![position, patience.as_secs_f64()]).await
+            self.ask("select master_gtid_wait(?, ?)", args![position, patience.as_secs_f64()]).await
         };
         match answer {
             // 0: it is there; -1: it was not in time; null: it replays nothing.
@@ -300,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn a_transaction_that_ended_behind_its_back_is_noticed() -> Result<()> {
         let scratch = crate::testing::Scratch::mariadb().await?;
-        let pool = Pool::open(scratch.url(), &Config { connections: 1, ..Config::default() }).await?;
+        let pool = Pool::open(scratch.url(), &Config { connections: 1, ..Config::default() }, Arc::default()).await?;
         for (end, fails) in [("COMMIT", false), ("COMMIT; no statement at all", true), ("SET autocommit = 1", false)] {
             let mut conn = pool.acquire().await?;
             conn.begin(Begin { access: Access::Write, serializable: false }).await?;

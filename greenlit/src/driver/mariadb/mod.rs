@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use mysql_async::{Column, Opts, Params, Row, Statement, prelude::Queryable};
+use mysql_async::{Column, Opts, Params, Row, prelude::Queryable};
 use tokio::time::timeout;
 
 pub(crate) use self::conn::Conn;
@@ -23,7 +23,11 @@ use self::{
     session::{STATEMENTS, Server},
 };
 use super::{Access, Begin, Counters, shelf, tls};
-use crate::{Config, Error, Result, Value, row::Answer};
+use crate::{
+    Config, Error, Result, Value,
+    row::Answer,
+    statements::{Statement, Statements},
+};
 
 /// How long connecting may take, the server's answer to it included.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -34,17 +38,18 @@ struct Shared {
     opts: Opts,
     /// What was found out when the database was opened.
     server: OnceLock<Server>,
+    statements: Arc<Statements>,
     shelf: shelf::Shelf<Connection>,
 }
 
 impl Pool {
-    pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+    pub(crate) async fn open(url: &str, config: &Config, statements: Arc<Statements>) -> Result<Pool> {
         let (mut opts, mode) = session::options(url)?;
         if mode == tls::Mode::Preferred && session::has_no_tls(&opts).await {
             opts = session::unencrypted(&opts);
         }
         let (server, shelf) = (OnceLock::new(), shelf::Shelf::new(config.connections));
-        let pool = Pool(Arc::new(Shared { opts, server, shelf }));
+        let pool = Pool(Arc::new(Shared { opts, server, statements, shelf }));
         let server = session::look(&mut pool.acquire().await?).await?;
         let _ = pool.0.server.set(server);
         Ok(pool)
@@ -70,7 +75,7 @@ impl Shared {
         let opened = timeout(CONNECT_PATIENCE, open(&self.opts)).await;
         let wire = opened.map_err(|_| Error::lost("the database does not answer"))??;
         Counters::add(&self.shelf.counters.opened);
-        Ok(Box::new(Connection { wire, statements: HashMap::default() }))
+        Ok(Box::new(Connection { wire, prepared: HashMap::default() }))
     }
 }
 
@@ -84,11 +89,12 @@ async fn open(opts: &Opts) -> Result<mysql_async::Conn> {
 /// A connection with what was prepared on it.
 struct Connection {
     wire: mysql_async::Conn,
-    statements: HashMap<Box<str>, Prepared, foldhash::fast::RandomState>,
+    /// By the ids of the statements.
+    prepared: HashMap<u64, Prepared, foldhash::fast::RandomState>,
 }
 
 struct Prepared {
-    statement: Statement,
+    statement: mysql_async::Statement,
     /// The columns of its last answer, and their names.
     columns: Arc<[Column]>,
     names: Arc<[Box<str>]>,
@@ -96,12 +102,13 @@ struct Prepared {
 
 impl Connection {
     /// Runs a prepared statement and reads all of its rows, so that no error can hide behind an unread one.
-    async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+    async fn run(&mut self, statement: &Statement, args: Vec<Value>) -> Result<Answer> {
+        let (id, sql) = (statement.id, &*statement.sql);
         let failed = |e| error(&e, sql);
-        if !self.statements.contains_key(sql) {
-            self.prepare(sql).await?;
+        if !self.prepared.contains_key(&id) {
+            self.prepare(id, sql).await?;
         }
-        let Some(prepared) = self.statements.get_mut(sql) else { return Err(Error::lost("a statement is gone")) };
+        let Some(prepared) = self.prepared.get_mut(&id) else { return Err(Error::lost("a statement is gone")) };
         let (wanted, given) = (usize::from(prepared.statement.num_params()), args.len());
         if wanted != given {
             return Err(Error::Encode(format!("{wanted} arguments are wanted, {given} were given: {sql}")));
@@ -135,20 +142,20 @@ impl Connection {
         Ok(Answer { columns: prepared.names.clone(), values, rows, affected })
     }
 
-    async fn prepare(&mut self, sql: &str) -> Result<()> {
+    async fn prepare(&mut self, id: u64, sql: &str) -> Result<()> {
         self.make_room().await?;
         let statement = self.wire.prep(sql).await.map_err(|e| error(&e, sql))?;
-        self.statements.insert(sql.into(), Prepared { statement, columns: Arc::default(), names: Arc::default() });
+        self.prepared.insert(id, Prepared { statement, columns: Arc::default(), names: Arc::default() });
         Ok(())
     }
 
     /// Lets the server forget one statement if there are too many.
     async fn make_room(&mut self) -> Result<()> {
-        if self.statements.len() < STATEMENTS {
+        if self.prepared.len() < STATEMENTS {
             return Ok(());
         }
-        let any = self.statements.keys().next().cloned();
-        let any = any.and_then(|sql| self.statements.remove(&sql));
+        let any = self.prepared.keys().next().copied();
+        let any = any.and_then(|id| self.prepared.remove(&id));
         match any {
             Some(prepared) => self.wire.close(prepared.statement).await.map_err(|e| error(&e, "")),
             None => Ok(()),

@@ -42,13 +42,13 @@ pub(super) struct Server {
 /// Looks at a server when a database on it is opened.
 pub(super) async fn look(conn: &mut Conn) -> Result<Server> {
     for check in CHECKS {
-        if let Some(refusal) = (check.refusal)(&conn.run(check.sql, Vec::new()).await?.decode()?) {
+        if let Some(refusal) = (check.refusal)(&conn.ask(check.sql, Vec::new()).await?.decode()?) {
             return Err(Error::Config(refusal));
         }
     }
-    let largest = conn.run("select @@max_allowed_packet", Vec::new()).await?.decode::<(i64,)>()?;
+    let largest = conn.ask("select @@max_allowed_packet", Vec::new()).await?.decode::<(i64,)>()?;
     // A server that was built without Galera has no such variable.
-    let galera = conn.run("show variables like 'wsrep_on'", Vec::new()).await?.decode::<(String, String)>()?;
+    let galera = conn.ask("show variables like 'wsrep_on'", Vec::new()).await?.decode::<(String, String)>()?;
     Ok(Server {
         largest: largest.first().map_or(usize::MAX, |(bytes,)| *bytes as usize),
         galera: galera.first().is_some_and(|(_, on)| on == "ON"),

@@ -18,14 +18,14 @@ use std::{
 
 use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle, time::timeout};
 use tokio_postgres::{
-    AsyncMessage, CancelToken, Client, Statement,
+    AsyncMessage, CancelToken, Client,
     error::{DbError, SqlState},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::error::error;
 use super::{Access, Begin, Counters, shelf, tls};
-use crate::{Config, Error, Result};
+use crate::{Config, Error, Result, statements::Statements};
 
 /// Statements outside a transaction are reads; the server shall refuse any other. Transactions that write say so. Not
 /// by an option of the start: `target_session_attrs` asks for this very setting to tell primaries from replicas.
@@ -46,10 +46,9 @@ struct Shared {
     /// Otherwise the next transaction may run on another connection of a pooler, with whatever that one knows.
     named_statements: bool,
     tls: MakeRustlsConnect,
+    statements: Arc<Statements>,
     shelf: shelf::Shelf<Connection>,
 }
-
-type Statements = HashMap<Box<str>, Prepared, foldhash::fast::RandomState>;
 
 /// A connection with what was prepared on it.
 struct Connection {
@@ -57,28 +56,21 @@ struct Connection {
     /// Moves the bytes; ends with the connection.
     driver: JoinHandle<()>,
     cancel: CancelToken,
-    statements: Statements,
-    inserts: Statements,
-}
-
-impl Connection {
-    /// Those that bring back the id of what they insert apart from those that do not.
-    fn cache(&mut self, returning: bool) -> &mut Statements {
-        if returning { &mut self.inserts } else { &mut self.statements }
-    }
+    /// By the ids of the statements.
+    prepared: HashMap<u64, Prepared, foldhash::fast::RandomState>,
 }
 
 #[derive(Clone)]
 struct Prepared {
-    statement: Statement,
+    statement: tokio_postgres::Statement,
     columns: Arc<[Box<str>]>,
 }
 
 impl Pool {
-    pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+    pub(crate) async fn open(url: &str, config: &Config, statements: Arc<Statements>) -> Result<Pool> {
         let (pg, tls) = options::options(url)?;
         let (named_statements, shelf) = (config.named_statements, shelf::Shelf::new(config.connections));
-        let pool = Pool(Arc::new(Shared { config: pg, named_statements, tls, shelf }));
+        let pool = Pool(Arc::new(Shared { config: pg, named_statements, tls, statements, shelf }));
         drop(pool.acquire().await?);
         Ok(pool)
     }
@@ -123,8 +115,7 @@ impl Shared {
         }
         Counters::add(&self.shelf.counters.opened);
         let cancel = client.cancel_token();
-        let (statements, inserts) = (Statements::default(), Statements::default());
-        Ok(Box::new(Connection { client, driver, cancel, statements, inserts }))
+        Ok(Box::new(Connection { client, driver, cancel, prepared: HashMap::default() }))
     }
 }
 

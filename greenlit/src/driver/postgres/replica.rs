@@ -38,7 +38,7 @@ const REACHED: &str = "
 
 impl Conn {
     pub(crate) async fn position(&mut self) -> Result<String> {
-        let answer = self.run(POSITION, Vec::new()).await?;
+        let answer = self.ask(POSITION, Vec::new()).await?;
         answer.decode::<(String,)>()?.pop().map(|(position,)| position).ok_or(Error::NotFound)
     }
 
@@ -50,7 +50,7 @@ impl Conn {
         let Some((timeline, lsn)) = timeline_and_lsn else { return Ok(false) };
         let (end, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
         loop {
-            let answer = self.run(REACHED, args![lsn, timeline]).await?;
+            let answer = self.ask(REACHED, args![lsn, timeline]).await?;
             match answer.decode::<(Option<bool>,)>()?.pop() {
                 Some((Some(true),)) => return Ok(true),
                 Some((Some(false),)) if Instant::now() + pause <= end => sleep(pause).await,

@@ -18,7 +18,7 @@ use super::{
     error::{error, in_full},
     value::{Field, Param},
 };
-use crate::{Class, Error, Result, Value, row::Answer, sql};
+use crate::{Class, Error, Result, Value, row::Answer, sql, statements::Statement};
 
 type Native<T> = Result<T, tokio_postgres::Error>;
 
@@ -95,8 +95,7 @@ impl Conn {
         if e.as_db_error().is_some_and(stale) {
             // A plan that was made before a table changed is refused once; the next try plans anew.
             if let Some(connection) = &mut self.connection {
-                connection.statements.clear();
-                connection.inserts.clear();
+                connection.prepared.clear();
             }
             return Error::database(Class::Retry, code.map(str::to_owned), in_full(e));
         }
@@ -122,31 +121,37 @@ impl Conn {
         self.send(None, async |connection| Box::pin(connection.client.batch_execute(sql)).await).await
     }
 
-    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.query(sql, &args, false, false).await
+    pub(crate) async fn run(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
+        self.query(statement, &args, false).await
     }
 
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.query(sql, &args, true, false).await
+    pub(crate) async fn ask(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        let statement = self.shared.statements.get(sql);
+        self.query(&statement, &args, false).await
     }
 
-    /// Runs a statement that waits for locks no longer than two seconds: the rest fails with SQLSTATE 55P03.
-    pub(crate) async fn run_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.query(sql, &args, false, true).await
+    /// Asks what waits for locks no longer than two seconds: the rest fails with SQLSTATE 55P03.
+    pub(crate) async fn ask_briefly(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+        let statement = self.shared.statements.get(sql);
+        self.query(&statement, &args, true).await
     }
 
-    async fn query(&mut self, sql: &str, args: &[Value], returning: bool, briefly: bool) -> Result<Answer> {
-        let (mut begin, named) = (self.state.begin.take(), self.shared.named_statements);
+    pub(crate) async fn insert(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
+        self.query(statement.returning(), &args, false).await
+    }
+
+    async fn query(&mut self, statement: &Statement, args: &[Value], briefly: bool) -> Result<Answer> {
+        let (mut begin, named, sql) = (self.state.begin.take(), self.shared.named_statements, &*statement.sql);
         // Without a state of the session, only a transaction keeps a read that stands alone from writing.
         let alone = !named && begin.is_none() && !self.state.open;
         if alone {
             begin = Some(Begin { access: Access::Read, serializable: false });
         }
-        let statement = match self.connection()?.cache(returning).get(sql) {
+        let statement = match self.connection()?.prepared.get(&statement.id) {
             Some(prepared) => Form::Prepared(prepared.clone()),
             // Boxed, as everything that is rare: futures are as large as the largest of what they await.
-            None if named => Form::Prepared(Box::pin(self.prepared(begin.take(), sql, returning)).await?),
-            None => Form::Unnamed(native(sql, returning)),
+            None if named => Form::Prepared(Box::pin(self.prepared(begin.take(), statement)).await?),
+            None => Form::Unnamed(sql::numbered(sql)),
         };
         let wanted = match &statement {
             Form::Prepared(prepared) => prepared.statement.params().len(),
@@ -176,25 +181,26 @@ impl Conn {
         answer
     }
 
-    async fn prepared(&mut self, begin: Option<Begin>, sql: &str, returning: bool) -> Result<Prepared> {
-        let text = native(sql, returning);
-        let statement = self.send(begin, async |connection| Box::pin(connection.client.prepare(&text)).await).await?;
+    async fn prepared(&mut self, begin: Option<Begin>, statement: &Statement) -> Result<Prepared> {
+        let (id, text) = (statement.id, sql::numbered(&statement.sql));
+        let prepare = async |connection: &Connection| Box::pin(connection.client.prepare(&text)).await;
+        let statement = self.send(begin, prepare).await?;
         let prepared = Prepared { columns: names(statement.columns()), statement };
-        let cache = self.connection()?.cache(returning);
-        if cache.len() >= STATEMENTS {
-            cache.clear();
+        let known = &mut self.connection()?.prepared;
+        if known.len() >= STATEMENTS {
+            known.clear();
         }
-        cache.insert(sql.into(), prepared.clone());
+        known.insert(id, prepared.clone());
         Ok(prepared)
     }
 
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
-        let text = native(sql, false);
+        let text = sql::numbered(sql);
         // In a transaction, so that the name is given and taken on the same connection of a pooler.
         let begin = Begin { access: Access::Read, serializable: false };
         self.send(Some(begin), async |_| Ok(())).await?;
-        let prepared =
-            self.send(None, async |connection| Box::pin(connection.client.prepare(&text)).await).await.map(drop);
+        let prepare = async |connection: &Connection| Box::pin(connection.client.prepare(&text)).await;
+        let prepared = self.send(None, prepare).await.map(drop);
         self.rollback().await.and(prepared)
     }
 
@@ -239,15 +245,6 @@ impl Conn {
 
 fn gone() -> Error {
     Error::lost("the connection is gone")
-}
-
-/// The statement in PostgreSQL's words.
-fn native(sql: &str, returning: bool) -> String {
-    let mut text = sql::numbered(sql);
-    if returning {
-        text.push_str("\nreturning id");
-    }
-    text
 }
 
 /// How a statement is asked for.
@@ -311,7 +308,7 @@ mod tests {
     #[tokio::test]
     async fn commit_of_a_failed_transaction_is_no_commit() -> Result<()> {
         let url = std::env::var("GREENLIT_TEST_POSTGRES").expect("scripts/test starts a PostgreSQL and names it");
-        let pool = Pool::open(&url, &Config::default()).await?;
+        let pool = Pool::open(&url, &Config::default(), Arc::default()).await?;
         let mut conn = pool.acquire().await?;
         let write = Begin { access: Access::Write, serializable: false };
         conn.begin(write).await?;

@@ -13,13 +13,12 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, StatementStatus, config::DbConfig, ffi};
 
-use super::{
-    Access,
-    error::error,
+use super::{Access, error::error, value};
+use crate::{
+    Result, Value,
+    row::Answer,
     statements::{KNOWN, Statement},
-    value,
 };
-use crate::{Result, Value, row::Answer};
 
 /// How many virtual-machine steps pass between two looks at whether the statement has to stop: some tens of microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 1_000;
@@ -122,7 +121,7 @@ impl Engine {
     }
 
     fn answer(&self, statement: &Statement, args: &[Value]) -> rusqlite::Result<Answer> {
-        let mut prepared = self.connection.prepare_cached(statement.sql())?;
+        let mut prepared = self.connection.prepare_cached(&statement.sql)?;
         let reads = prepared.readonly();
         lock(&self.limits).reads = reads;
         let (mut values, mut rows, mut columns) = (Vec::new(), 0, Arc::default());

@@ -7,7 +7,7 @@
 mod engine;
 mod error;
 mod group;
-mod statements;
+mod pace;
 mod value;
 mod writer;
 
@@ -25,14 +25,19 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub(crate) use self::pace::Pace;
 use self::{
     engine::{Engine, OPEN_PATIENCE, lock},
     error::error,
-    statements::{BOUND, Statement, Statements},
+    pace::BOUND,
     writer::{Turn, Writer},
 };
 use super::{Access, Begin, Counters};
-use crate::{Class, Config, Error, Result, Value, row::Answer};
+use crate::{
+    Class, Config, Error, Result, Value,
+    row::Answer,
+    statements::{Statement, Statements},
+};
 
 pub(crate) struct Pool(Arc<Shared>);
 
@@ -42,19 +47,19 @@ struct Shared {
     readers: Mutex<Vec<Engine>>,
     /// Counted apart from the readers: a permit without one means that one is to be opened.
     permits: Arc<Semaphore>,
-    statements: Statements,
+    statements: Arc<Statements>,
     counters: Arc<Counters>,
 }
 
 impl Pool {
-    pub(crate) async fn open(url: &str, config: &Config) -> Result<Pool> {
+    pub(crate) async fn open(url: &str, config: &Config, statements: Arc<Statements>) -> Result<Pool> {
         let counters = Arc::new(Counters::default());
         let pool = Pool(Arc::new(Shared {
             file: file_of(url)?,
             writer: Arc::new(Writer::new(counters.clone())),
             readers: Mutex::default(),
             permits: Arc::new(Semaphore::new(config.connections.max(1))),
-            statements: Statements::default(),
+            statements,
             counters,
         }));
         // The writer creates the file and switches it to WAL, which readers cannot.
@@ -229,38 +234,43 @@ impl Conn {
     /// Does `work` here if this statement has earned it and it takes no longer than it may, else on a thread.
     async fn perform<T: Send + 'static>(
         &mut self,
-        statement: Arc<Statement>,
-        work: impl Fn(&mut Lease) -> Result<T> + Send + 'static,
+        statement: &Arc<Statement>,
+        work: impl Fn(&mut Lease, &Statement) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        if statement.has_earned() {
+        if statement.pace.has_earned() {
             // Statements that run here never wait, and so would keep the worker as long as there are some.
             if self.held >= BOUND {
                 self.held = Duration::ZERO;
                 tokio::task::yield_now().await;
             }
-            if let Some(result) = self.here(&statement, &work)? {
+            if let Some(result) = self.here(statement, &work)? {
                 return result;
             }
         }
+        let statement = statement.clone();
         let measured = move |lease: &mut Lease| {
             let started = Instant::now();
-            let result = work(lease);
-            statement.ran_on_thread(started.elapsed());
+            let result = work(lease, &statement);
+            statement.pace.ran_on_thread(started.elapsed());
             result
         };
         self.on_thread(measured).await
     }
 
     /// Does `work` on the caller's worker. `None`: it took too long, and has done nothing.
-    fn here<T>(&mut self, statement: &Statement, work: impl Fn(&mut Lease) -> Result<T>) -> Result<Option<Result<T>>> {
+    fn here<T>(
+        &mut self,
+        statement: &Statement,
+        work: impl Fn(&mut Lease, &Statement) -> Result<T>,
+    ) -> Result<Option<Result<T>>> {
         let mut lease = self.lease.take().ok_or_else(lost)?;
         lease.enter()?;
         let started = Instant::now();
         lease.engine()?.limit(Some(started + BOUND), None);
-        let result = work(&mut lease);
+        let result = work(&mut lease, statement);
         let time = started.elapsed();
         let late = result.is_err() && lease.engine().is_ok_and(Engine::was_late);
-        statement.ran_on_worker(time, late);
+        statement.pace.ran_on_worker(time, late);
         self.held += time;
         self.ended |= lease.leave()?;
         self.lease = Some(lease);
@@ -314,7 +324,7 @@ impl Conn {
         // Only another process can be in the way: inside this one the lease is the lock. The caller's deadline ends it.
         let mut pause = Duration::from_millis(1);
         loop {
-            match self.perform(statement.clone(), Lease::begin).await {
+            match self.perform(&statement, |lease, _| lease.begin()).await {
                 Err(e) if e.class() == Class::Retry && self.lease.is_some() => tokio::time::sleep(pause).await,
                 begun => return begun,
             }
@@ -327,15 +337,18 @@ impl Conn {
         self.alone = true;
     }
 
-    pub(crate) async fn run(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
+    pub(crate) async fn run(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
+        self.perform(statement, move |lease, statement| lease.engine()?.run(statement, &args)).await
+    }
+
+    pub(crate) async fn ask(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
         let statement = self.shared.statements.get(sql);
-        let own = statement.clone();
-        self.perform(statement, move |lease| lease.engine()?.run(&own, &args)).await
+        self.run(&statement, args).await
     }
 
     /// `RETURNING id`, since the last inserted rowid is not the row's when an upsert updated one.
-    pub(crate) async fn insert(&mut self, sql: &str, args: Vec<Value>) -> Result<Answer> {
-        self.run(&format!("{sql}\nreturning id"), args).await
+    pub(crate) async fn insert(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
+        self.run(statement.returning(), args).await
     }
 
     pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
@@ -345,7 +358,7 @@ impl Conn {
 
     pub(crate) async fn script(&mut self, sql: String) -> Result<()> {
         let statement = self.shared.statements.get(&sql);
-        self.perform(statement, move |lease| lease.engine()?.script(&sql)).await
+        self.perform(&statement, |lease, statement| lease.engine()?.script(&statement.sql)).await
     }
 
     pub(crate) async fn commit(&mut self) -> Result<()> {
