@@ -54,8 +54,12 @@ SESSION = [
         "serializable: self.opts.serializable }", "serializable: false }"),
     one("a commit key is not taken", [39], "session.rs",
         "Some(key) => once::take(self, &key).await,", "Some(_) => Ok(()),"),
-    one("what was refused once is let through", [6], "sql/allowed.rs",
-        "if word.is_none() && sql.len()", "if sql.len()"),
+    one("what was refused once is let through", [6], "statements.rs",
+        "return known.clone();\n        }\n        let new = Statement::new(sql);",
+        "return Arc::new(Statement { refused: None, ..Arc::into_inner(Statement::new(sql)).expect(\"its own\") });\n"
+        "        }\n        let new = Statement::new(sql);"),
+    one("an INSERT that brings back its id is taken for the one that does not", [6, 16, 28], "statements.rs",
+        "id: IDS.fetch_add(1, Relaxed),", "id: IDS.fetch_add(1, Relaxed) / 2,"),
     one("functions that change the session are let through", [6], "sql.rs",
         "control_word(sql).or_else(|| session_change(sql))", "control_word(sql)"),
     one("control statements are let through", [6], "sql.rs",
@@ -94,8 +98,8 @@ SCOPES_AND_RETRIES = [
 
 KEYS_AND_JOBS = [
     one("a lost COMMIT is asked for without waiting for it", [26], "once.rs",
-        "let asked = conn.run(&take_sql(db.dialect()), args![key]).await;",
-        "let asked = match conn.run(OUTCOME, args![key]).await {\n"
+        "let asked = conn.ask(&take_sql(db.dialect()), args![key]).await;",
+        "let asked = match conn.ask(OUTCOME, args![key]).await {\n"
         "            Ok(found) if found.rows == 1 => Err(Error::database(Class::Unique(\"\".into()), None, \"\")),\n"
         "            other => other,\n        };"),
     one("a key that was used is run again", [39], "once.rs",
