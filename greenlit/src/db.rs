@@ -196,7 +196,8 @@ impl Db {
     /// The closure is run again if the connection is lost, as in [`tx`](Db::tx). Cancellation: nothing is left behind.
     ///
     /// # Errors
-    /// The closure's own error, or an [`Error`] turned into it; [`Error::Nested`] inside another session.
+    /// The closure's own error, or an [`Error`] turned into it; [`Error::Nested`] inside another session;
+    /// [`Error::Refused`] with a commit key, which is for what commits.
     pub fn read<F, T, E>(&self, opts: Opts, f: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: for<'a> TxFn<&'a mut Read, Result<T, E>> + Clone + Send,
@@ -206,6 +207,9 @@ impl Db {
         let db = self.clone();
         async move {
             retry::outermost()?;
+            if opts.once.is_some() {
+                return Err(Error::Refused("a commit key for a session that only reads".to_owned()).into());
+            }
             LEVEL.scope(1, retry::drive(&db, &opts, Access::Read, f)).await
         }
     }

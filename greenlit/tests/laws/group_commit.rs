@@ -75,7 +75,7 @@ async fn insert(db: Db, id: i64, runs: Count) -> Result<u64> {
 
 /// Lets the statements of these laws earn to run where their session is: so that sessions are short and share a group
 /// even on a busy machine.
-async fn warm_up(db: &Db) -> Result<()> {
+pub(crate) async fn warm_up(db: &Db) -> Result<()> {
     for id in -20..0 {
         insert(db.clone(), id, Count::default()).await?;
     }

@@ -189,14 +189,14 @@ async fn storm(t: &TestDb) -> Result<()> {
 
 /// The running test as a process whose files may be limited: without the signal that comes with the error, which would end
 /// it.
-fn limited() -> Command {
+pub(crate) fn limited() -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
     shell
 }
 
 /// Lets no file of this process grow beyond so many bytes: the disk is full.
-fn limit_files(bytes: &str) {
+pub(crate) fn limit_files(bytes: &str) {
     let process = std::process::id().to_string();
     let limited = Command::new("prlimit").args(["--pid", &process, &format!("--fsize={bytes}:unlimited")]).status();
     assert!(limited.expect("prlimit, of util-linux").success());

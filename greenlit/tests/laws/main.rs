@@ -17,6 +17,7 @@ mod depth;
 mod effects;
 mod group_commit;
 mod group_failures;
+mod group_witness;
 mod lost;
 mod migrations;
 mod not_shown;

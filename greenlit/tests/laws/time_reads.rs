@@ -134,6 +134,8 @@ async fn law_39_a_commit_key_works_once(t: Arc<TestDb>) -> Result<()> {
     db.tx(Opts::default().once("key"), work.clone()).await?;
     let keyless = db.tx(Opts::default(), async |tx| tx.outcome(b"answer").await).await;
     assert!(matches!(keyless, Err(Error::Refused(_))), "{keyless:?}");
+    let read = db.read(Opts::default().once("read"), async |r| items(r).await).await;
+    assert!(matches!(read, Err(Error::Refused(_))), "{read:?}");
     t.assert_nothing_open().await;
     Ok(())
 }
