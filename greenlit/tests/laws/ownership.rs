@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use greenlit::{Db, Error, FromRow, Opts, Read, Reader, Result, Tx, args, by_key};
+use greenlit::{Db, Error, FromRow, Opts, Read, Reader, Result, Row, Tx, args, by_key};
 use tokio::time::timeout;
 
 use crate::support::{TestDb, item, items, laws};
@@ -294,8 +294,14 @@ async fn law_07_a_row_is_what_the_statement_brought_back(t: Arc<TestDb>) -> Resu
     t.raw("insert into item (id, v) values (1, 10), (2, 20)").await;
     // A row ends where its columns end, though another one follows.
     assert_eq!(db.fetch::<(i64, i64)>(ALL, args![]).await?, [(1, 10), (2, 20)]);
-    let further = db.fetch::<(i64, i64, i64)>(ALL, args![]).await;
-    assert!(matches!(further, Err(Error::Decode(_))), "{further:?}");
+    struct Third(Option<i64>);
+    impl FromRow for Third {
+        fn from_row(row: &mut Row) -> Result<Third> {
+            Ok(Third(row.take(2).ok()))
+        }
+    }
+    assert!(db.fetch::<Third>(ALL, args![]).await?.iter().all(|third| third.0.is_none()));
+    assert!(matches!(db.fetch::<(i64, i64, i64)>(ALL, args![]).await, Err(Error::Decode(_))));
     // Its columns are called as they are now, not as when the statement was first run.
     #[derive(Debug, PartialEq, FromRow)]
     struct Renamed {
