@@ -9,10 +9,15 @@ use nix::sys::{
 
 use super::Failure;
 
-/// The microseconds of CPU that this process has used, its threads included; or the living threads of another one.
+/// The microseconds of CPU that this process, or another one, has used with all of its threads, those that ended included.
 pub(super) fn cpu(process: Option<u32>) -> Result<f64, Failure> {
+    const TICK: f64 = 10_000.0; // Linux tells times to user space in hundredths of a second
     if let Some(process) = process {
-        return Ok(nanos_of(Path::new(&format!("/proc/{process}")))? as f64 / 1_000.0);
+        let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+        // "id (name) state ...": the user's time is the 12th behind the name, the kernel's the 13th.
+        let rest = stat.rsplit(')').next().unwrap_or_default();
+        let times = rest.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        return Ok(times.sum::<Result<f64, _>>()? * TICK);
     }
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64)

@@ -83,7 +83,7 @@ where
         let mut face = S::over(tries.session(db, opts, access));
         watch.attempts = tries.begun;
         // Pinned where it is: it is large, and would be moved several times.
-        let result = pin!(f.clone().call(&mut face)).instrument(watch.span()).await;
+        let result = pin!(f.clone().call(&mut face).instrument(watch.span())).await;
         let mut session = face.into_session();
         watch.statements += session.statements();
         // The session decides whether the work is run again: what the closure makes of the error is its own business.

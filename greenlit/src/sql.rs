@@ -48,7 +48,7 @@ pub(crate) fn control_word(sql: &str) -> Option<&str> {
     let word = &rest[..end];
     // What begins with no word is no statement that we know.
     let unknown = word.is_empty() && !rest.is_empty();
-    // Few have the same first letter: this is asked for each statement.
+    // Few have the same first letter, and a script has many statements.
     let first = word.bytes().next().map(|b| b.to_ascii_lowercase());
     let is = |control: &&str| control.bytes().next() == first && word.eq_ignore_ascii_case(control);
     (unknown || CONTROL_WORDS.iter().any(is)).then_some(word)

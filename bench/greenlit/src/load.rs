@@ -21,7 +21,7 @@ fn main() -> Result<(), Failure> {
     let mut args = env::args().skip(1).peekable();
     match args.peek().map(String::as_str) {
         Some("serve") => {
-            let (side, url) = args.skip(1).next().zip(env::args().nth(3)).ok_or("give SIDE URL")?;
+            let (side, url) = args.nth(1).zip(args.next()).ok_or("give SIDE URL")?;
             load::runtime()?.block_on(async {
                 let database = Database::of(&url)?;
                 if side == "greenlit" {

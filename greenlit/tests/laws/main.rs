@@ -23,6 +23,7 @@ mod migrations;
 mod not_shown;
 mod ownership;
 mod pipelining;
+mod prepared;
 mod proxy;
 mod raw;
 mod replicas;

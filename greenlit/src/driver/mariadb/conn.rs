@@ -137,6 +137,7 @@ impl Conn {
     pub(crate) async fn insert(&mut self, statement: &Arc<Statement>, args: Vec<Value>) -> Result<Answer> {
         let mut answer = self.run(statement, args).await?;
         let id = self.wire().and_then(mysql_async::Conn::last_insert_id).unwrap_or_default();
+        answer.rows = 0; // it had none: the id is no row's
         answer.values = match (answer.affected, i64::try_from(id)) {
             (0, _) => Vec::new(),
             (_, Ok(id @ 1..)) => vec![Some(Value::Int(id))],

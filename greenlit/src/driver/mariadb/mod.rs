@@ -75,7 +75,7 @@ impl Shared {
         let opened = timeout(CONNECT_PATIENCE, open(&self.opts)).await;
         let wire = opened.map_err(|_| Error::lost("the database does not answer"))??;
         Counters::add(&self.shelf.counters.opened);
-        Ok(Box::new(Connection { wire, prepared: HashMap::default() }))
+        Ok(Box::new(Connection { wire, prepared: HashMap::default(), runs: 0, passing: None }))
     }
 }
 
@@ -91,24 +91,31 @@ struct Connection {
     wire: mysql_async::Conn,
     /// By the ids of the statements.
     prepared: HashMap<u64, Prepared, foldhash::fast::RandomState>,
+    runs: u64,
+    /// One that will not be asked for again.
+    passing: Option<u64>,
 }
 
 struct Prepared {
     statement: mysql_async::Statement,
+    /// Which of the connection's runs was its last.
+    last_run: u64,
     /// The columns of its last answer, and their names.
     columns: Arc<[Column]>,
     names: Arc<[Box<str>]>,
 }
 
 impl Connection {
-    /// Runs a prepared statement and reads all of its rows, so that no error can hide behind an unread one.
+    /// Runs a statement and reads all of its rows, so that no error can hide behind an unread one.
     async fn run(&mut self, statement: &Statement, args: Vec<Value>) -> Result<Answer> {
         let (id, sql) = (statement.id, &*statement.sql);
         let failed = |e| error(&e, sql);
         if !self.prepared.contains_key(&id) {
-            self.prepare(id, sql).await?;
+            self.prepare(statement).await?;
         }
         let Some(prepared) = self.prepared.get_mut(&id) else { return Err(Error::lost("a statement is gone")) };
+        self.runs += 1;
+        prepared.last_run = self.runs;
         let (wanted, given) = (usize::from(prepared.statement.num_params()), args.len());
         if wanted != given {
             return Err(Error::Encode(format!("{wanted} arguments are wanted, {given} were given: {sql}")));
@@ -142,21 +149,25 @@ impl Connection {
         Ok(Answer { columns: prepared.names.clone(), values, rows, affected })
     }
 
-    async fn prepare(&mut self, id: u64, sql: &str) -> Result<()> {
-        self.make_room().await?;
-        let statement = self.wire.prep(sql).await.map_err(|e| error(&e, sql))?;
-        self.prepared.insert(id, Prepared { statement, columns: Arc::default(), names: Arc::default() });
+    async fn prepare(&mut self, statement: &Statement) -> Result<()> {
+        let (id, sql) = (statement.id, &*statement.sql);
+        if let Some(passing) = self.passing.take() {
+            self.forget(passing).await?;
+        }
+        if self.prepared.len() >= STATEMENTS {
+            let oldest = self.prepared.iter().min_by_key(|(_, prepared)| prepared.last_run).map(|(id, _)| *id);
+            self.forget(oldest.unwrap_or_default()).await?;
+        }
+        let native = self.wire.prep(sql).await.map_err(|e| error(&e, sql))?;
+        let new = Prepared { statement: native, last_run: 0, columns: Arc::default(), names: Arc::default() };
+        self.prepared.insert(id, new);
+        self.passing = (!statement.kept).then_some(id);
         Ok(())
     }
 
-    /// Lets the server forget one statement if there are too many.
-    async fn make_room(&mut self) -> Result<()> {
-        if self.prepared.len() < STATEMENTS {
-            return Ok(());
-        }
-        let any = self.prepared.keys().next().copied();
-        let any = any.and_then(|id| self.prepared.remove(&id));
-        match any {
+    /// Lets the server forget a statement.
+    async fn forget(&mut self, id: u64) -> Result<()> {
+        match self.prepared.remove(&id) {
             Some(prepared) => self.wire.close(prepared.statement).await.map_err(|e| error(&e, "")),
             None => Ok(()),
         }

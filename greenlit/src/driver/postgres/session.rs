@@ -184,8 +184,11 @@ impl Conn {
     async fn prepared(&mut self, begin: Option<Begin>, statement: &Statement) -> Result<Prepared> {
         let (id, text) = (statement.id, sql::numbered(&statement.sql));
         let prepare = async |connection: &Connection| Box::pin(connection.client.prepare(&text)).await;
-        let statement = self.send(begin, prepare).await?;
-        let prepared = Prepared { columns: names(statement.columns()), statement };
+        let native = self.send(begin, prepare).await?;
+        let prepared = Prepared { columns: names(native.columns()), statement: native };
+        if !statement.kept {
+            return Ok(prepared); // the server forgets it when it is dropped
+        }
         let known = &mut self.connection()?.prepared;
         if known.len() >= STATEMENTS {
             known.clear();
@@ -216,8 +219,8 @@ impl Conn {
             return Err(Error::database(Class::Retry, None, "the connection was lost before COMMIT"));
         }
         // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which tokio-postgres does not show. In a
-        // failed transaction the command before it is refused, and with it the whole message. It does nothing else: nobody
-        // has opened a cursor.
+        // failed transaction the command before it is refused, and with it the whole message. It does nothing else: what it
+        // closes, COMMIT would close.
         let commit = async |connection: &Connection| {
             let answer = timeout(COMMIT_PATIENCE, Box::pin(connection.client.batch_execute("CLOSE ALL; COMMIT"))).await;
             answer.ok().transpose()
