@@ -1,8 +1,11 @@
-//! Law 41: a session that failed by what it saw of another's work is answered as that work ends.
+//! Law 41: who waits for whom. A session that failed by what it saw of another's work is answered as that work ends; and none
+//! waits for one that does nothing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use greenlit::{Class, Error, Opts, Reader, Result, Tx, args};
+
+use tokio::time::timeout;
 
 use crate::{
     group_commit::{Holder, queued, warm_up},
@@ -12,6 +15,7 @@ use crate::{
 
 laws_on! { [sqlite]:
     law_41_a_failure_by_what_was_never_committed_is_no_answer,
+    law_41_nobody_waits_for_a_session_that_does_nothing,
 }
 
 async fn law_41_a_failure_by_what_was_never_committed_is_no_answer(t: Arc<TestDb>) -> Result<()> {
@@ -55,5 +59,29 @@ async fn law_41_a_failure_by_what_was_never_committed_is_no_answer(t: Arc<TestDb
         assert!(first.is_err() && second.is_err() && seen.is_empty(), "{first:?} {second:?} {seen:?}");
         assert!(round < 20, "they never shared a transaction");
     }
+    Ok(())
+}
+
+async fn law_41_nobody_waits_for_a_session_that_does_nothing(t: Arc<TestDb>) -> Result<()> {
+    let (db, patient) = (t.open(1).await, Opts::default().within(Duration::from_secs(60)));
+    warm_up(&db).await?;
+    for id in 1..5 {
+        let (holder, other, opts) = (Holder::of(&db).await, db.clone(), patient.clone());
+        let quick = queued(async move { other.tx(opts, async |tx| item(tx, id).await).await }).await;
+        let (other, opts) = (db.clone(), patient.clone());
+        let idle = queued(async move {
+            let work = async |tx: &mut Tx| {
+                item(tx, 100).await?;
+                std::future::pending::<Result<()>>().await
+            };
+            other.tx(opts, work).await
+        })
+        .await;
+        holder.let_go().await?;
+        let answered = timeout(Duration::from_secs(20), quick).await;
+        answered.expect("it waits for the idle one's deadline").unwrap()?;
+        idle.abort();
+    }
+    assert_eq!(db.fetch::<(i64,)>("select count(*) from item where id > 0", args![]).await?, [(4,)]);
     Ok(())
 }
