@@ -1,6 +1,13 @@
 //! The running board: everything that handlers and jobs share.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use greenlit::Db;
 use tokio::sync::Notify;
@@ -42,6 +49,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Wakes the worker, all of its lanes; a hint, which it does not depend on.
     pub work: Arc<Notify>,
+    draining: AtomicBool,
 }
 
 impl Deref for App {
@@ -78,7 +86,18 @@ impl App {
             config: config.settings.clone(),
             clock,
             work: Arc::default(),
+            draining: AtomicBool::new(false),
         })))
+    }
+
+    /// Asks those who send requests to send them elsewhere from now on, since the board will stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    /// Whether the board will stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
     }
 
     /// An effect for `after_commit`: the worker has something to do.

@@ -1,6 +1,12 @@
 //! Joins the features' routers, with the layers in one place.
 
-use axum::{Json, Router, extract::State, middleware::from_fn_with_state};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::header::{self, HeaderValue},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -26,6 +32,7 @@ pub fn router(app: App) -> Router {
     layers::wrap(limited, layers::Deadlines::default(), cors, secret::random_name)
         .layer(from_fn_with_state(client::Proxies::trusted(&app.config.trusted_proxies), client::identify))
         .layer(from_fn_with_state(app.metrics.clone(), metrics::measure))
+        .layer(from_fn_with_state(app, part))
 }
 
 /// The OpenAPI document, made from the code of the routes.
@@ -63,7 +70,16 @@ async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Whether the board can serve: its database answers
+/// Ends each connection with its answer while the board is about to stop, so that none is in use when it does.
+async fn part(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if app.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Whether the board can serve: its database answers, and it is not about to stop
 #[utoipa::path(
     get, path = "/readyz", tag = "server",
     responses(
@@ -72,6 +88,9 @@ async fn healthz() -> Json<Health> {
     ),
 )]
 async fn readyz(State(app): State<App>) -> Result<Json<Health>> {
+    if app.is_draining() {
+        return Err(Error::from(Code::Unavailable).caused_by("the board is about to stop"));
+    }
     let answer = app.db.fetch_one::<(i64,)>("select 1", vec![]).await;
     answer.map_err(|e| Error::from(Code::Unavailable).caused_by(e))?;
     Ok(Json(Health { status: "ready" }))

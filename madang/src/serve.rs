@@ -25,8 +25,8 @@ use crate::{
     router::router,
 };
 
-/// Serves until SIGTERM or SIGINT, then drains: requests in flight are answered, the job at hand ends. A second signal
-/// ends everything at once.
+/// Serves until SIGTERM or SIGINT, then drains: a proxy is told and given the time to notice, requests in flight are answered,
+/// the job at hand ends. A second signal ends everything at once.
 ///
 /// # Errors
 /// A sentence for the operator if the board cannot start.
@@ -63,9 +63,15 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
 
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(jobs::run(app.clone(), stopped));
+    let (delay, drained) = (flags.server.drain_delay(), app.clone());
     let shutdown = async {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        // Who stops the board by hand has no proxy that would have to notice.
+        let by_hand = tokio::select! { _ = terminate.recv() => false, _ = interrupt.recv() => true };
         tracing::info!("draining");
+        drained.drain();
+        if !by_hand {
+            tokio::time::sleep(delay).await;
+        }
     };
     let drained = async {
         let served = serve_http(listener, router(app), Limits::default(), shutdown).await;

@@ -140,6 +140,7 @@ impl Flags {
                 trusted_proxies: Some(self.server.trusted_proxies.clone().unwrap_or_default()),
                 listen: Some(listen),
                 data: Some(data),
+                drain_delay: Some(self.server.drain_delay.unwrap_or_default()),
             },
             ..self.clone()
         }

@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 use clap::Args;
@@ -32,6 +33,11 @@ pub struct Server {
     /// Proxies whose X-Forwarded-For is believed, as 10.0.0.0/8,::1 [default: none]
     #[arg(long, env = "MADANG_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
     pub trusted_proxies: Option<Vec<Network>>,
+
+    /// For how many seconds after a SIGTERM the board goes on serving while /readyz answers 503, so that a proxy sends its
+    /// requests elsewhere before the board listens no more [default: 0]
+    #[arg(long, env = "MADANG_DRAIN_DELAY", value_name = "SECONDS")]
+    pub drain_delay: Option<u16>,
 }
 
 impl Server {
@@ -43,6 +49,11 @@ impl Server {
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(|| PathBuf::from("./madang-data"))
+    }
+
+    /// How long the board goes on serving after a SIGTERM.
+    pub fn drain_delay(&self) -> Duration {
+        Duration::from_secs(self.drain_delay.unwrap_or_default().into())
     }
 
     /// How clients reach the board that listens there.

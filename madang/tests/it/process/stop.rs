@@ -1,10 +1,17 @@
 //! Signals: the first drains, the second does not wait.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -45,6 +52,65 @@ async fn f23_a_signal_lets_uploads_in_flight_end() {
         let feed = board.wire.get("/api/feed/list").await.unwrap().expect(200)["feeds"][0].clone();
         assert_eq!((feed["title"].as_str(), images(&board.wire, &feed).await.unwrap().len()), (Some("in flight"), 1));
         board.stop().await;
+    }
+}
+
+/// What a proxy does that asks for /readyz: it sends requests, over connections that it keeps, until the answer is no.
+#[tokio::test]
+async fn f23_behind_a_proxy_that_looks_no_request_fails() {
+    let (_folder, data) = folder();
+    let mut board = Board::start_with(&data, &["--drain-delay", "2"]).await;
+    board.log_in("ann").await;
+    board.create_feed("one", &[]).await;
+    let (ready, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
+    let mut clients = JoinSet::new();
+    for _ in 0..8 {
+        let (address, ready, asked) = (board.wire.address, ready.clone(), asked.clone());
+        clients.spawn(async move {
+            let mut kept: Option<TcpStream> = None;
+            while ready.load(Relaxed) {
+                let mut stream = match kept.take() {
+                    Some(stream) => stream,
+                    None => TcpStream::connect(address).await.unwrap(),
+                };
+                stream.write_all(b"GET /api/feed/list HTTP/1.1\r\nHost: board.test\r\n\r\n").await.unwrap();
+                let head = whole_answer(&mut stream).await;
+                assert!(head.starts_with("http/1.1 200 "), "{head}");
+                asked.fetch_add(1, Relaxed);
+                kept = (!head.contains("connection: close")).then_some(stream);
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = asked.load(Relaxed);
+    board.signal("TERM").await;
+    while board.wire.get("/readyz").await.unwrap().status == 200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await; // until the proxy looks
+    let during = asked.load(Relaxed);
+    assert!(0 < before && before < during, "it serves on: {before}, {during}");
+    ready.store(false, Relaxed);
+    while let Some(client) = clients.join_next().await {
+        client.unwrap();
+    }
+    assert_eq!(board.wire.get("/healthz").await.unwrap().status, 200, "it lives");
+    assert_eq!(board.exit(PATIENCE).await.code(), Some(0));
+}
+
+/// Reads one answer from a connection that may go on; its head, in small letters.
+async fn whole_answer(stream: &mut TcpStream) -> String {
+    let (mut answer, mut piece) = (Vec::new(), [0; 4_096]);
+    loop {
+        let read = timeout(PATIENCE, stream.read(&mut piece)).await.unwrap().unwrap();
+        assert!(read > 0, "cut off: {}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&piece[..read]);
+        let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+        if body.len() >= length {
+            return head.to_owned();
+        }
     }
 }
 
