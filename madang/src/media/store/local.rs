@@ -322,6 +322,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_copy_without_empty_folders_is_read_and_left_as_it_is() {
+        let (_folder, store) = store().await;
+        store.put(&name(1), b"x".to_vec()).await.unwrap();
+        fs::remove_dir(store.folder.join("ff")).unwrap();
+        let beside = LocalStore::existing(&*store.folder).await.unwrap();
+        assert_eq!(names(&beside).await, [name(1)]);
+        assert!(!store.folder.join("ff").exists());
+        let nowhere = LocalStore::existing(store.folder.join("ff")).await;
+        assert_eq!(nowhere.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
     async fn u14_a_disk_is_not_filled_to_its_end() {
         let (_folder, mut store) = store().await;
         store.reserve = 0;

@@ -9,6 +9,10 @@ use madang::check::{Board, Finding, Outcome, check};
 
 use crate::support::{TestApp, on_each_database};
 
+fn board(app: &TestApp) -> Board {
+    Board { db: app.app.db.clone(), store: app.app.media.store.clone(), clock: app.clock.clone() }
+}
+
 /// What is found, and how many of it are left as they are.
 async fn checked(app: &TestApp, repair: bool) -> (Vec<String>, u64) {
     let (mut found, mut left) = (Vec::new(), 0);
@@ -25,9 +29,7 @@ async fn checked(app: &TestApp, repair: bool) -> (Vec<String>, u64) {
             }
         });
     };
-    let (db, store) = (app.app.db.clone(), app.app.media.store.clone());
-    let board = Board { db, store, clock: app.clock.clone() };
-    let outcome = check(&board, repair, &ProgressBar::hidden(), show).await.unwrap();
+    let outcome = check(&board(app), repair, &ProgressBar::hidden(), show).await.unwrap();
     assert_eq!(outcome, Outcome { found: found.len() as u64, left });
     found.sort();
     (found, left)

@@ -5,14 +5,16 @@ use std::time::Duration;
 use axum::http::Method;
 use greenlit::{Opts, args};
 use image::ImageFormat;
+use indicatif::ProgressBar;
 use madang::{
+    check::{Failure, check},
     jobs,
     media::{picture::Format, store::Name},
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{checked, findings, run};
+use super::{board, checked, findings, run};
 use crate::support::{Client, TestApp, form::FormData, on_each_database, pictures};
 
 const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
@@ -189,6 +191,17 @@ on_each_database! {
         run(&app, &[&format!("update greenlit_outbox set due = 0 where id = {}", job.id)]).await;
         assert!(findings(&app, false).await.is_empty());
         app.assert_consistent().await;
+    }
+
+    async fn a_store_that_fails_is_no_finding(app: TestApp) {
+        let ann = app.user("ann").await;
+        ann.create_feed("kept", &[pictures::png()]).await;
+        let broken = app.break_store();
+        let mut found = Vec::new();
+        let failed = check(&board(&app), true, &ProgressBar::hidden(), |finding, _| found.push(finding.clone())).await;
+        assert!(matches!(failed, Err(Failure::Store(_))) && found.is_empty(), "{failed:?} {found:?}");
+        drop(broken);
+        assert!(findings(&app, false).await.is_empty());
     }
 
     async fn a_board_that_is_used_gives_no_false_alarm(app: TestApp) {
