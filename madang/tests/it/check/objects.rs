@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use futures_util::future::join_all;
 use greenlit::{Opts, args};
 use image::ImageFormat;
 use indicatif::ProgressBar;
@@ -56,6 +57,37 @@ async fn keep_busy(client: Client, rounds: u32) {
         if round % 3 > 0 {
             client.delete(&format!("/api/feed/delete/{}", feed["id"])).await.expect(200);
         }
+    }
+}
+
+/// Ends a job of this topic, as the worker does.
+async fn end_job(app: &TestApp, topic: &str) {
+    let job = app.app.db.outbox().claim(&[topic], 1, TWO_HOURS).await.unwrap().remove(0);
+    app.app.db.outbox().acknowledge(&job).await.unwrap();
+}
+
+/// Gives images of a feed their thumbnails, then removes them; step by step, in the order in which the board does it.
+async fn come_and_go(app: &TestApp, names: &[Name]) {
+    let exec = async |sql: &'static str, name: &Name, then: Option<Value>| {
+        let key = name.key().to_owned();
+        let step = async |tx: &mut greenlit::Tx| {
+            tx.exec(sql, args![&key]).await?;
+            match &then {
+                Some(job) => tx.outbox("media.delete", job).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        app.app.db.tx(Opts::default(), step).await.unwrap();
+    };
+    for name in names {
+        put(app, &name.thumbnail(), b"thumbnail").await;
+        exec("update images set thumb_width = 640, thumb_height = 1 where image_key = ?", name, None).await;
+        end_job(app, "media.thumbnail").await;
+        let job = json!({"names": [name.to_string(), name.thumbnail().to_string()]});
+        exec("delete from images where image_key = ?", name, Some(job)).await;
+        delete(app, name).await;
+        delete(app, &name.thumbnail()).await;
+        end_job(app, "media.delete").await;
     }
 }
 
@@ -202,6 +234,36 @@ on_each_database! {
         assert!(matches!(failed, Err(Failure::Store(_))) && found.is_empty(), "{failed:?} {found:?}");
         drop(broken);
         assert!(findings(&app, false).await.is_empty());
+    }
+
+    async fn what_comes_and_goes_under_the_look_is_well(app: TestApp) {
+        let ann = app.user("ann").await;
+        let feed = ann.create_feed("large", &[]).await["id"].as_i64().unwrap();
+        let names: Vec<Name> = (0..300).map(|_| Name::random(Format::Png)).collect();
+        app.app.db.tx(Opts::default(), async |tx| {
+            // What is looked at last goes first.
+            for name in names.iter().rev() {
+                let insert = "insert into images (image_key, extension, owner_id, feed_id, position, width, height) \
+                              values (?, 'png', ?, ?, 0, 700, 1)";
+                tx.exec(insert, args![name.key(), ann.id, feed]).await?;
+            }
+            for name in &names {
+                tx.outbox("media.thumbnail", &json!({"name": name.to_string()})).await?;
+            }
+            Ok::<(), greenlit::Error>(())
+        }).await.unwrap();
+        join_all(names.iter().map(|name| put(&app, name, b"image"))).await;
+        let looks = async {
+            loop {
+                assert!(findings(&app, true).await.is_empty());
+            }
+        };
+        tokio::select! {
+            () = come_and_go(&app, &names) => {}
+            () = looks => {}
+        }
+        assert!(findings(&app, false).await.is_empty());
+        app.assert_consistent().await;
     }
 
     async fn a_board_that_is_used_gives_no_false_alarm(app: TestApp) {
