@@ -34,6 +34,13 @@ impl Timestamp {
     }
 }
 
+impl From<SystemTime> for Timestamp {
+    /// What lies before 1970 becomes 1970.
+    fn from(time: SystemTime) -> Timestamp {
+        Timestamp(0).after(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
@@ -73,8 +80,8 @@ impl Clock {
     /// The time now. A machine whose clock stands before 1970 gets 1970.
     pub fn now(&self) -> Timestamp {
         #[allow(clippy::disallowed_methods)] // this is the clock
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(0).after(since_1970).moved(self.offset_us.load(Relaxed))
+        let now = Timestamp::from(SystemTime::now());
+        now.moved(self.offset_us.load(Relaxed))
     }
 
     /// Moves the clock forward, for tests of what time brings about.

@@ -19,8 +19,7 @@ const STORES: [&str; 4] = ["config", "data", "database_url", "media"];
 /// The commands, and what madang does when none is named: serve.
 fn command() -> Command {
     let check = check::Check::augment_args(Command::new("check"));
-    let check =
-        showing(&DATABASE, with_settings(check, "Look for kept numbers that do not agree with the rows they count"));
+    let check = showing(&STORES, with_settings(check, "Prove that nothing is lost and that all that is kept agrees"));
     let user = user::Action::augment_subcommands(Command::new("user")).subcommand_required(true);
     let user = showing(&DATABASE, with_settings(user, "Look after the accounts, while the board serves or not"));
     let import = import_old::ImportOld::augment_args(Command::new("import-old"));

@@ -2,7 +2,13 @@
 
 use greenlit::{Reader, Result, Tx, args, list};
 
-use crate::totals::{self, total};
+use crate::{
+    media::{
+        Image,
+        jobs::{DELETE, THUMBNAIL},
+    },
+    totals::{self, total},
+};
 
 /// A number that is kept on a row, and how it is counted.
 pub(super) struct Counter {
@@ -93,7 +99,19 @@ counters! {
 crate::statements! {
     FIND_FEEDS = concat!("select ", total!(), ", (select count(*) from feeds)");
     LOCK_TOTAL = "update totals set delta = delta where name = ?";
+    IMAGES = "select id, feed_id, image_key, extension, position, width, height, thumb_width from images \
+              where id > ? and feed_id is not null order by id limit ?";
+    IMAGES_OF = "select feed_id, image_key, extension, position, width, height, thumb_width from images \
+                 where image_key in (?*) and feed_id is not null";
+    FORGET_THUMBNAIL = "update images set thumb_width = null, thumb_height = null \
+                        where image_key = ? and feed_id is not null";
+    NAMES = "select image_key, extension from images where image_key in (?*)";
+    JOBS = "select id, topic, payload from greenlit_outbox where id > ? and topic in (?*) order by id limit ?";
 }
+
+// Of SQLite alone: nobody else could prepare them.
+const DAMAGES: &str = "select integrity_check from pragma_integrity_check where integrity_check <> 'ok'";
+const DANGLING: &str = "select \"table\", coalesce(rowid, 0), parent from pragma_foreign_key_check limit 100";
 
 pub(super) const TOTALS: &[Total] = &[Total { name: totals::FEEDS, find: FIND_FEEDS }];
 
@@ -129,4 +147,48 @@ pub(super) async fn recount_total(tx: &mut Tx, of: &Total) -> Result<()> {
     tx.exec(LOCK_TOTAL, args![of.name]).await?;
     let (kept, counted) = total(tx, of).await?;
     if kept == counted { Ok(()) } else { totals::add(tx, of.name, counted - kept).await }
+}
+
+/// An image that is some feed's, with the id of its row.
+#[derive(greenlit::FromRow)]
+pub(super) struct Row {
+    pub(super) id: i64,
+    #[row(flatten)]
+    pub(super) image: Image,
+}
+
+/// Images of feeds behind this row, in the order of their ids.
+pub(super) async fn images(r: &mut impl Reader, after: i64, limit: i64) -> Result<Vec<Row>> {
+    r.fetch(IMAGES, args![after, limit]).await
+}
+
+/// Those with these keys that are some feed's.
+pub(super) async fn images_of(r: &mut impl Reader, keys: &[String]) -> Result<Vec<Image>> {
+    r.fetch_in(IMAGES_OF, keys).await
+}
+
+/// Has a row tell of no thumbnail. Tells whether the image is there and some feed's.
+pub(super) async fn forget_thumbnail(tx: &mut Tx, key: &str) -> Result<bool> {
+    tx.exec(FORGET_THUMBNAIL, args![key]).await.map(|rows| rows > 0)
+}
+
+/// The keys and extensions of the images with these keys, staged ones too.
+pub(super) async fn names(r: &mut impl Reader, keys: &[&str]) -> Result<Vec<(String, String)>> {
+    r.fetch_in(NAMES, keys).await
+}
+
+/// Jobs of images behind this one: the id, the topic and the payload. Those that are being done and those that were given
+/// up are among them.
+pub(super) async fn jobs(r: &mut impl Reader, after: i64, limit: i64) -> Result<Vec<(i64, String, String)>> {
+    r.fetch(JOBS, args![after, list(&[DELETE, THUMBNAIL]), limit]).await
+}
+
+/// What SQLite finds wrong in its file, in its own words.
+pub(super) async fn damages(r: &mut impl Reader) -> Result<Vec<String>> {
+    Ok(r.fetch::<(String,)>(DAMAGES, Vec::new()).await?.into_iter().map(|(told,)| told).collect())
+}
+
+/// Rows on SQLite that refer to rows which are not there: the table, the row, and the table that it refers to.
+pub(super) async fn dangling(r: &mut impl Reader) -> Result<Vec<(String, i64, String)>> {
+    r.fetch(DANGLING, Vec::new()).await
 }

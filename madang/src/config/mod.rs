@@ -119,7 +119,11 @@ impl Flags {
         self.store().map(drop)
     }
 
-    fn store(&self) -> Result<StoreUrl, ConfigError> {
+    /// Where images are kept.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn store(&self) -> Result<StoreUrl, ConfigError> {
         let url = self.media.url(&self.server.data());
         StoreUrl::parse(&url).map_err(|e| ConfigError(format!("{} {e}", self.sources.name("media.url"))))
     }

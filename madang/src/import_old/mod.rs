@@ -22,7 +22,7 @@ use serde_json::json;
 
 pub use images::Origin;
 
-use crate::{app::App, check::check, clock::Timestamp, secret};
+use crate::{app::App, check::recount, clock::Timestamp, secret};
 use images::Images;
 use progress::{Phase, Refused};
 use report::Report;
@@ -111,7 +111,7 @@ pub async fn import(app: &App, options: Options) -> Result<Summary, Failure> {
         import.note_left_behind(&old, &schema).await?;
         import.run(old, schema).await?;
         import.bar.finish_and_clear();
-        check(&app.db, true, |_| {}).await?;
+        recount(&app.db).await?;
         progress::end(&app.db).await?;
     }
     let new = queries::count_all(&mut app.db.single()).await?;

@@ -56,7 +56,7 @@ async fn read_image(State(app): State<App>, method: Method, path: PathFields, re
     };
     let length = match &whole {
         Some(object) => object.length,
-        None => store.length(&name).await.map_err(missing)?,
+        None => store.head(&name).await.map_err(missing)?.length,
     };
     if length == 0 {
         return Err(Code::NotFound.into()); // no picture is empty: damage

@@ -33,14 +33,31 @@ pub(super) async fn delete_objects(tx: &mut Tx, images: &[Image]) -> greenlit::R
         |image: &Image| Name::parse(&image.file_name()).filter(|_| image.is_wide()).map(|name| name.thumbnail());
     let all = images.iter().flat_map(|image| [Some(image.file_name()), thumbnail(image).map(|name| name.to_string())]);
     let all: Vec<String> = all.flatten().collect();
-    for names in all.chunks(OBJECTS) {
+    delete_names(tx, &all).await
+}
+
+/// Has the objects of these names deleted.
+pub(crate) async fn delete_names(tx: &mut Tx, names: &[String]) -> greenlit::Result<()> {
+    for names in names.chunks(OBJECTS) {
         tx.outbox(DELETE, &Objects { names: names.to_vec() }).await?;
     }
     Ok(())
 }
 
+/// The names of the objects that a job deletes, or makes and deletes again if their image is gone.
+pub(crate) fn names(topic: &str, payload: &str) -> Vec<String> {
+    match topic {
+        DELETE => serde_json::from_str(payload).map(|objects: Objects| objects.names).unwrap_or_default(),
+        THUMBNAIL => {
+            let source = serde_json::from_str(payload).ok().and_then(|source: Source| Name::parse(&source.name));
+            source.map(|name| name.thumbnail().to_string()).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Has the thumbnails of these images made, where they need one: by a job each, as a large picture takes seconds.
-pub(super) async fn make_thumbnails(tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
+pub(crate) async fn make_thumbnails(tx: &mut Tx, images: &[Image]) -> greenlit::Result<()> {
     for image in images.iter().filter(|image| image.is_wide()) {
         tx.outbox(THUMBNAIL, &Source { name: image.file_name() }).await?;
     }

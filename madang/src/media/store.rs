@@ -9,9 +9,11 @@ use std::{io, ops::Range};
 
 use futures_util::stream::BoxStream;
 
+use crate::store_url::StoreUrl;
+
 pub use local::LocalStore;
 pub use name::Name;
-pub use object::{Object, Pieces};
+pub use object::{Head, Object, Pieces};
 pub use s3::S3Store;
 
 /// What clients may do with an object: keep it for ever, since it never changes.
@@ -27,6 +29,20 @@ pub enum Store {
 }
 
 impl Store {
+    /// Opens a store beside the server that has it, or without one: nothing is made, and nothing locked.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn beside(url: &StoreUrl) -> Result<Self, String> {
+        match url {
+            StoreUrl::Folder(folder) => {
+                let opened = LocalStore::existing(folder).await;
+                opened.map(Self::Local).map_err(|e| format!("there are no images in {}: {e}", folder.display()))
+            }
+            StoreUrl::S3(url) => S3Store::open(url).map(Self::S3),
+        }
+    }
+
     /// Whether something may be stored: a disk is not filled to its end, since the database may be on it too.
     ///
     /// # Errors
@@ -62,14 +78,14 @@ impl Store {
         }
     }
 
-    /// The number of an object's bytes.
+    /// The number of an object's bytes, and when it was stored.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`], or whatever the storage says.
-    pub async fn length(&self, name: &Name) -> io::Result<u64> {
+    pub async fn head(&self, name: &Name) -> io::Result<Head> {
         match self {
-            Self::Local(store) => store.length(name).await,
-            Self::S3(store) => store.length(name).await,
+            Self::Local(store) => store.head(name).await,
+            Self::S3(store) => store.head(name).await,
         }
     }
 

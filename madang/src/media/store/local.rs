@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
-use super::{Name, Object};
+use super::{Head, Name, Object};
 
 /// What names of unfinished files start with; no key does.
 const TEMPORARY: &str = ".tmp-";
@@ -51,6 +51,19 @@ impl LocalStore {
             if let Some(parent) = folder.canonicalize()?.parent() {
                 sync_folder(parent)?;
             }
+            Ok(Self { folder: folder.into(), reserve: RESERVE })
+        })
+        .await
+    }
+
+    /// Opens a store that is there already, and makes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], or that of the file system.
+    pub async fn existing(folder: impl Into<PathBuf>) -> io::Result<Self> {
+        let folder = folder.into();
+        blocking(move || {
+            fs::read_dir(&folder)?;
             Ok(Self { folder: folder.into(), reserve: RESERVE })
         })
         .await
@@ -98,13 +111,17 @@ impl LocalStore {
         .await
     }
 
-    /// The number of an object's bytes.
+    /// The number of an object's bytes, and when it was written.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], or that of the file system.
-    pub async fn length(&self, name: &Name) -> io::Result<u64> {
+    pub async fn head(&self, name: &Name) -> io::Result<Head> {
         let path = self.path(name);
-        blocking(move || open(&path).map(|(_, length)| length)).await
+        let looking = blocking(move || {
+            let (file, length) = open(&path)?;
+            Ok(Head { length, modified: file.metadata()?.modified()?.into() })
+        });
+        looking.await
     }
 
     /// Opens an object for reading piece by piece.
@@ -146,11 +163,15 @@ impl LocalStore {
         let page = |shard: PathBuf| async move {
             let names = blocking(move || {
                 let mut names = Vec::new();
-                for_each_file(&shard, |_, name| {
+                let listed = for_each_file(&shard, |_, name| {
                     names.extend(Name::parse(name));
                     Ok(())
-                })?;
-                Ok(names)
+                });
+                match listed {
+                    // Copies of the folder may lack what was empty in it.
+                    Err(e) if e.kind() == ErrorKind::NotFound => Ok(names),
+                    listed => listed.map(|()| names),
+                }
             });
             stream::iter(match names.await {
                 Ok(names) => names.into_iter().map(Ok).collect(),
@@ -275,7 +296,7 @@ mod tests {
         store.put(&name, b"one".to_vec()).await.unwrap();
         store.put(&name, b"two".to_vec()).await.unwrap();
         assert_eq!(store.get(&name).await.unwrap(), b"two");
-        assert_eq!(store.length(&name).await.unwrap(), 3);
+        assert_eq!(store.head(&name).await.unwrap().length, 3);
         let object = store.open_object(&name, Some(1..3)).await.unwrap();
         let part: Vec<bytes::Bytes> = object.pieces.try_collect().await.unwrap();
         assert_eq!((object.length, part.concat()), (3, b"wo".to_vec()));
@@ -298,6 +319,18 @@ mod tests {
         store.put(&name, b"x".to_vec()).await.unwrap();
         let again = LocalStore::open(&*store.folder).await.unwrap();
         assert_eq!(again.get(&name).await.unwrap(), b"x");
+    }
+
+    #[tokio::test]
+    async fn a_copy_without_empty_folders_is_read_and_left_as_it_is() {
+        let (_folder, store) = store().await;
+        store.put(&name(1), b"x".to_vec()).await.unwrap();
+        fs::remove_dir(store.folder.join("ff")).unwrap();
+        let beside = LocalStore::existing(&*store.folder).await.unwrap();
+        assert_eq!(names(&beside).await, [name(1)]);
+        assert!(!store.folder.join("ff").exists());
+        let nowhere = LocalStore::existing(store.folder.join("ff")).await;
+        assert_eq!(nowhere.unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[tokio::test]

@@ -44,6 +44,12 @@ impl Name {
         Self { is_thumbnail: true, ..self.clone() }
     }
 
+    /// The name of the picture that this names, itself or its thumbnail.
+    #[must_use]
+    pub fn original(&self) -> Self {
+        Self { is_thumbnail: false, ..self.clone() }
+    }
+
     /// What a picture and its thumbnail have in common: 32 lower-case hexadecimal digits.
     pub fn key(&self) -> &str {
         &self.key
@@ -73,6 +79,7 @@ mod tests {
         for format in [Format::Jpeg, Format::Png, Format::Webp] {
             let name = Name::random(format);
             assert_ne!(name, name.thumbnail());
+            assert_eq!(name, name.thumbnail().original());
             for name in [name.thumbnail(), name.thumbnail().thumbnail(), name] {
                 assert_eq!(Name::parse(&name.to_string()), Some(name));
             }

@@ -16,8 +16,8 @@ use object_store::{
 };
 use tokio::time::timeout;
 
-use super::{Name, Object, Pieces};
-use crate::store_url::S3Url;
+use super::{Head, Name, Object, Pieces};
+use crate::{clock::Timestamp, store_url::S3Url};
 use call::{CONNECT, GAP, IDLE, LONG, SHORT, call, failure, is_absent, too_late};
 
 /// The most bytes that S3 lets a key have.
@@ -92,13 +92,14 @@ impl S3Store {
         call(LONG, read).await.map(Vec::from)
     }
 
-    /// The number of an object's bytes.
+    /// The number of an object's bytes, and when the bucket took it.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn length(&self, name: &Name) -> io::Result<u64> {
+    pub async fn head(&self, name: &Name) -> io::Result<Head> {
         let path = self.path(name);
-        call(SHORT, || self.client.head(&path)).await.map(|object| object.size)
+        let object = call(SHORT, || self.client.head(&path)).await?;
+        Ok(Head { length: object.size, modified: Timestamp(object.last_modified.timestamp_micros()) })
     }
 
     /// Opens an object for reading piece by piece. Each piece has a deadline, the whole has none: clients may be slow.
