@@ -59,7 +59,7 @@ async fn f23_a_signal_lets_uploads_in_flight_end() {
 #[tokio::test]
 async fn f23_behind_a_proxy_that_looks_no_request_fails() {
     let (_folder, data) = folder();
-    let mut board = Board::start_with(&data, &["--drain-delay", "2"]).await;
+    let mut board = Board::start_with(&data, &["--drain-delay", "5"]).await;
     board.log_in("ann").await;
     board.create_feed("one", &[]).await;
     let (ready, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
