@@ -59,7 +59,7 @@ impl Row {
 }
 
 /// A type that a row can be read into: tuples of up to eight columns by position, structs by name with
-/// `#[derive(greenlit::FromRow)]`.
+/// `#[derive(greenlit::FromRow)]`, and [`Vec<Value>`](Value) of however many columns there are.
 ///
 /// ```
 /// #[derive(greenlit::FromRow)]
@@ -78,6 +78,13 @@ pub trait FromRow: Sized + Send {
     /// # Errors
     /// [`Error::Decode`] if a column is missing or does not fit.
     fn from_row(row: &mut Row) -> Result<Self>;
+}
+
+/// All columns as they are, for tools that copy tables.
+impl FromRow for Vec<Value> {
+    fn from_row(row: &mut Row) -> Result<Self> {
+        (0..row.columns.len()).map(|index| row.take(index)).collect()
+    }
 }
 
 macro_rules! tuples {

@@ -16,10 +16,12 @@ use crate::{
     account::{Passwords, Tokens},
     clock::Clock,
     config::{Config, ConfigError, Settings},
+    installation::{self, Refused},
     limits::Limits,
     media::Media,
     metrics::Metrics,
     migration,
+    secret::Key,
 };
 
 /// How long the start waits for the database to answer and to be migrated.
@@ -76,6 +78,7 @@ impl App {
             ConfigError(format!("the database does not serve ({}): {e}", config.sources.name("database.url")))
         })?;
         let media = Media::open(config).await?;
+        join(config, &db, &media, &key, old_key.as_ref()).await?;
         Ok(App(Arc::new(Parts {
             db,
             media,
@@ -108,4 +111,29 @@ impl App {
             std::future::ready(())
         }
     }
+}
+
+/// Makes sure that this server and the database belong together.
+async fn join(config: &Config, db: &Db, media: &Media, key: &Key, old_key: Option<&Key>) -> Result<(), ConfigError> {
+    let place = media.store.place().await.map_err(|e| ConfigError(format!("the images in {}: {e}", config.media)))?;
+    let server = installation::Server { key, old_key, images: &place };
+    let (database, key) = (config.sources.name("database.url"), config.data.path().join("key"));
+    installation::join(db, server, config.adopt).await.map_err(|refused| {
+        ConfigError(match refused {
+            Refused::AnotherKey => format!(
+                "the servers of this database ({database}) sign by another key: copy theirs to {}, or start once with --adopt, \
+                 which ends everybody's log-in",
+                key.display()
+            ),
+            Refused::OtherImages { known } => format!(
+                "the images of this database ({database}) are in {known}, and not in {place} ({}): name that place, or \
+                 start once with --adopt if they were moved",
+                config.sources.name("media.url")
+            ),
+            Refused::HalfRestored { snapshot } => {
+                format!("a restore of {snapshot} into this database ({database}) did not end: run it again")
+            }
+            Refused::Database(e) => format!("the database does not serve ({database}): {e}"),
+        })
+    })
 }

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use greenlit::Job;
 use tokio::sync::watch;
 
-use crate::{account, app::App, idempotency, media, mypage, totals};
+use crate::{account, app::App, backup::hold, idempotency, media, mypage, totals};
 
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
 const REST: Duration = Duration::from_secs(1);
@@ -36,13 +36,15 @@ struct Lane {
 }
 
 /// What the worker can do.
-const LANES: [Lane; 3] = [
+const LANES: [Lane; 4] = [
     // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
     Lane { topics: &[media::jobs::DELETE], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
     // A large picture from a bucket far away, which may have to wait for uploads that are being decoded.
     Lane { topics: &[media::jobs::THUMBNAIL], lease: Duration::from_secs(20), handler: Duration::from_secs(15) },
     // Thousands of rows, some at a time.
     Lane { topics: &[mypage::erase::ERASE], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
+    // A backup that was killed has such a job, whose lease is over.
+    Lane { topics: &[hold::TOPIC], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
 ];
 
 async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
@@ -50,6 +52,7 @@ async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
         media::jobs::DELETE => media::jobs::delete(app, job).await,
         media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await,
         mypage::erase::ERASE => mypage::erase::erase(app, job).await,
+        hold::TOPIC => Ok(hold::release(&app.db, job).await?),
         other => Err(format!("no handler for {other}").into()),
     }
 }
@@ -117,8 +120,16 @@ pub async fn run_all(app: &App) -> greenlit::Result<usize> {
 
 /// Claims and runs one job. Returns how many there were: one or none.
 async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
+    // Not to claim in vain; and again afterwards, since a backup may begin in between.
+    if is_held_up(app, lane).await? {
+        return Ok(0);
+    }
     let claimed = app.db.outbox().claim(lane.topics, 1, lane.lease).await?;
     for job in &claimed {
+        if is_held_up(app, lane).await? {
+            app.db.outbox().retry(job, REST, "a backup was being made").await?;
+            return Ok(0);
+        }
         let ended = match run_one(app, job, lane.handler).await {
             Ok(()) => app.db.outbox().acknowledge(job).await,
             Err(e) if job.attempt >= ATTEMPTS => {
@@ -137,6 +148,11 @@ async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
         }
     }
     Ok(claimed.len())
+}
+
+/// Whether a backup needs what this lane deletes.
+async fn is_held_up(app: &App, lane: &Lane) -> greenlit::Result<bool> {
+    Ok(lane.topics.contains(&media::jobs::DELETE) && hold::is_held(&mut app.db.single()).await?)
 }
 
 /// Runs a handler in a task of its own, within the lease: a panic or a handler that hangs is a failure like any other.

@@ -9,6 +9,7 @@
 pub mod account;
 mod admin;
 pub mod app;
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -20,6 +21,7 @@ mod follow;
 pub mod http;
 mod idempotency;
 pub mod import_old;
+mod installation;
 pub mod jobs;
 mod like;
 pub mod limits;

@@ -6,7 +6,7 @@ use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
 
 use clap::{Arg, Args, Command, FromArgMatches, Subcommand, error::ErrorKind};
 use madang::{
-    cli::{check, import_old, user},
+    cli::{backup, check, import_old, user},
     config::{self, Flags},
     serve,
 };
@@ -20,6 +20,10 @@ const STORES: [&str; 4] = ["config", "data", "database_url", "media"];
 fn command() -> Command {
     let check = check::Check::augment_args(Command::new("check"));
     let check = showing(&STORES, with_settings(check, "Prove that nothing is lost and that all that is kept agrees"));
+    let back_up = backup::Backup::augment_args(Command::new("backup"));
+    let back_up = showing(&STORES, with_settings(back_up, "Back the board up, while it serves or not"));
+    let restore = backup::Restore::augment_args(Command::new("restore"));
+    let restore = showing(&STORES, with_settings(restore, "Bring a board back from a backup, into an empty database"));
     let user = user::Action::augment_subcommands(Command::new("user")).subcommand_required(true);
     let user = showing(&DATABASE, with_settings(user, "Look after the accounts, while the board serves or not"));
     let import = import_old::ImportOld::augment_args(Command::new("import-old"));
@@ -32,6 +36,8 @@ fn command() -> Command {
         .subcommand(with_settings(Command::new("serve"), serve))
         .subcommand(with_settings(Command::new("config"), config))
         .subcommand(check)
+        .subcommand(back_up)
+        .subcommand(restore)
         .subcommand(user.mut_args(|setting| setting.global(true)))
         .subcommand(import)
 }
@@ -87,6 +93,8 @@ fn run() -> Result<ExitCode, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     let ended = match name {
         "check" => runtime.block_on(check::run(&flags, &arguments_of(of)?)),
+        "backup" => runtime.block_on(backup::back_up(&flags, &arguments_of(of)?)),
+        "restore" => runtime.block_on(backup::restore(&flags, &arguments_of(of)?)),
         "user" => {
             let done = runtime.block_on(user::run(&flags.database.url(&flags.server.data()), arguments_of(of)?));
             done.map(|()| ExitCode::SUCCESS)

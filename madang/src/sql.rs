@@ -25,6 +25,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         crate::mypage::export::queries::STATEMENTS,
         crate::totals::STATEMENTS,
         crate::import_old::queries::STATEMENTS,
+        crate::installation::STATEMENTS,
     ];
     features.into_iter().flatten().chain(crate::check::queries::statements()).copied()
 }

@@ -92,7 +92,8 @@ impl fmt::Display for S3Url {
 }
 
 impl S3Url {
-    fn path_from_bucket(&self) -> String {
+    /// The bucket and the prefix in it.
+    pub fn path_from_bucket(&self) -> String {
         format!("{}/{}", self.bucket, self.prefix)
     }
 }

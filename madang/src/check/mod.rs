@@ -194,6 +194,24 @@ pub async fn check(
     Ok(report.outcome)
 }
 
+/// Looks at a board whose objects are in a place that it shares with other copies of itself: what it does not name there is no
+/// finding. Nothing is repaired.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) async fn check_copy(
+    board: &Board,
+    bar: &ProgressBar,
+    mut found: impl FnMut(&Finding) + Send,
+) -> Result<Outcome, Failure> {
+    let mut tell = |finding: &Finding, _| found(finding);
+    let mut report = Report { found: &mut tell, repair: false, bar, outcome: Outcome::default() };
+    database::check(&board.db, &mut report).await?;
+    numbers::check(&board.db, &mut report).await?;
+    images::check(board, &mut report).await?;
+    Ok(report.outcome)
+}
+
 /// Makes the numbers alone right.
 ///
 /// # Errors

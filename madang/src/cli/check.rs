@@ -38,6 +38,7 @@ pub async fn run(flags: &Flags, args: &Check) -> Result<ExitCode, String> {
     let place = flags.store().map_err(|e| e.to_string())?;
     let store = Store::beside(&place).await.map_err(|e| format!("{}: {e}", flags.sources.name("media.url")))?;
     let db = Db::open(&url).await.map_err(|e| Failure::from(e).to_string())?;
+    super::same_board(flags, &db, &store).await?;
     let bar = bar();
     let show = |finding: &Finding, repaired: bool| {
         // Lines and the bar may share a terminal.

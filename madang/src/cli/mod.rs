@@ -1,5 +1,6 @@
 //! The commands beside `serve`.
 
+pub mod backup;
 pub mod check;
 pub mod import_old;
 pub mod user;
@@ -8,6 +9,10 @@ use std::{
     io::{self, Write},
     path::Path,
 };
+
+use greenlit::Db;
+
+use crate::{config::Flags, installation, media::store::Store};
 
 /// Says something to the operator on standard output, where nobody may be listening.
 fn say(text: &str) {
@@ -21,6 +26,20 @@ fn find_database(url: &str) -> Result<(), String> {
     match path.filter(|path| !Path::new(path).exists()) {
         Some(path) => Err(format!(
             "there is no board at {path}: name its folder by --data or its database by --database-url, or start it once"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses images that are not those of the database: all of them would look lost, and what is there nobody's.
+async fn same_board(flags: &Flags, db: &Db, store: &Store) -> Result<(), String> {
+    let known =
+        installation::images(&mut db.single()).await.map_err(|e| format!("the database does not serve: {e}"))?;
+    let place = store.place().await.map_err(|e| format!("the images cannot be looked at: {e}"))?;
+    match known.filter(|known| *known != place) {
+        Some(known) => Err(format!(
+            "the images of this database are in {known}, and not in {place} ({}): name that place",
+            flags.sources.name("media.url")
         )),
         None => Ok(()),
     }

@@ -36,7 +36,7 @@ impl Flags {
             sources.add_file(&path, &below);
             flags = over(below, above).try_into().map_err(|e| ConfigError(e.to_string()))?;
         }
-        Ok(Flags { config: said.config, sources, ..flags })
+        Ok(Flags { config: said.config, adopt: said.adopt, sources, ..flags })
     }
 }
 

@@ -80,6 +80,11 @@ pub struct Flags {
     #[arg(long, env = "MADANG_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
+    /// Take this key and this place of images for the database's own, if it knows others: after they were moved or lost.
+    /// For one start
+    #[arg(long)]
+    #[serde(skip)]
+    pub adopt: bool,
     /// `[server]`
     #[command(flatten)]
     pub server: Server,
@@ -164,6 +169,8 @@ pub struct Config {
     pub public_url: String,
     /// What requests are answered by.
     pub settings: Settings,
+    /// Whether the database takes the server's key and images for its own.
+    pub adopt: bool,
     /// Who said what.
     pub sources: Sources,
 }
@@ -204,6 +211,7 @@ impl Config {
                 trusted_proxies: flags.server.trusted_proxies.clone().unwrap_or_default(),
                 quotas: flags.limits.quotas(),
             },
+            adopt: flags.adopt,
             sources: flags.sources.clone(),
         })
     }

@@ -81,11 +81,13 @@ pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
     let source: Source = job.payload()?;
     let name = Name::parse(&source.name).ok_or(NO_NAME)?;
     let thumbnail = name.thumbnail();
+    // By a job like any deletion, which a backup holds up.
+    let delete = async |tx: &mut Tx| tx.outbox(DELETE, &Objects { names: vec![thumbnail.to_string()] }).await.map(drop);
     match queries::claimed(&mut app.db.single(), name.key()).await? {
         Some(image) if image.thumb_width.is_some() => return Ok(()),
         Some(_) => {}
         // An attempt that was killed may have stored it after the image's objects were deleted.
-        None => return Ok(app.media.store.delete(&thumbnail).await?),
+        None => return Ok(app.db.tx(Opts::default(), delete).await?),
     }
     let picture = app.media.budget.thumbnail(app.media.store.get(&name).await?).await?;
     app.media.store.put(&thumbnail, picture.bytes).await?;

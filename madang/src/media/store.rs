@@ -43,6 +43,18 @@ impl Store {
         }
     }
 
+    /// What tells this place from others, wherever it is looked at from: it is kept in the database. A folder has a name of
+    /// its own in a file, which moves with it; a bucket is known by its name and prefix.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    pub async fn place(&self) -> io::Result<String> {
+        match self {
+            Self::Local(store) => store.place().await,
+            Self::S3(store) => Ok(store.place()),
+        }
+    }
+
     /// Whether something may be stored: a disk is not filled to its end, since the database may be on it too.
     ///
     /// # Errors

@@ -11,4 +11,5 @@ pub const HISTORY: &[Migration] = &[
         sql: include_str!("0002_comments_likes_follows_counts.sql"),
     },
     Migration { version: 3, name: "logins", sql: include_str!("0003_logins.sql") },
+    Migration { version: 4, name: "installation", sql: include_str!("0004_installation.sql") },
 ];

@@ -9,6 +9,7 @@ mod support;
 
 mod accounts;
 mod arch;
+mod backup;
 mod budgets;
 mod check;
 mod comments;

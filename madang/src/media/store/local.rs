@@ -13,9 +13,13 @@ use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
 use super::{Head, Name, Object};
+use crate::secret::random_name;
 
 /// What names of unfinished files start with; no key does.
 const TEMPORARY: &str = ".tmp-";
+
+/// The file in which the folder has its own name.
+const PLACE: &str = "place";
 
 /// Bytes that are left free on the disk.
 const RESERVE: u64 = 256 << 20;
@@ -47,6 +51,9 @@ impl LocalStore {
                     _ => {}
                 }
             }
+            if !fs::exists(folder.join(PLACE))? {
+                write_durably(&folder.join(PLACE), format!("folder:{}", random_name()).as_bytes())?;
+            }
             sync_folder(&folder)?;
             if let Some(parent) = folder.canonicalize()?.parent() {
                 sync_folder(parent)?;
@@ -67,6 +74,19 @@ impl LocalStore {
             Ok(Self { folder: folder.into(), reserve: RESERVE })
         })
         .await
+    }
+
+    /// The folder's own name: `folder:` and 32 hexadecimal digits, from when it was first opened.
+    ///
+    /// # Errors
+    /// That of the file system.
+    pub async fn place(&self) -> io::Result<String> {
+        let path = self.folder.join(PLACE);
+        let reading = blocking(move || match fs::read_to_string(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok("a folder without a name".to_owned()),
+            read => read.map(|name| name.trim().to_owned()),
+        });
+        reading.await
     }
 
     /// Where an object is, or would be.

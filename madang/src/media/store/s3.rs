@@ -4,6 +4,7 @@
 //! request, so it is there whole or not at all.
 
 mod call;
+mod files;
 
 use std::{io, ops::Range, sync::Arc};
 
@@ -161,6 +162,11 @@ impl S3Store {
             std::future::ready(name.transpose())
         };
         listing.filter_map(ours).boxed()
+    }
+
+    /// The bucket and the prefix. Not the server, which may have another name for each who asks.
+    pub fn place(&self) -> String {
+        format!("s3://{}", self.url.path_from_bucket())
     }
 
     /// Where clients find the object without us.
