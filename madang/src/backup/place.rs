@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, BufWriter, ErrorKind, Write},
     path::PathBuf,
 };
@@ -25,6 +25,8 @@ pub struct Place {
     /// The objects of all snapshots.
     pub(super) images: Store,
     files: Files,
+    /// Held while backups are made into a folder. A bucket has none.
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// Opens a place; a folder that is not there is made, for its owner alone.
+    /// Opens a place to make backups; a folder that is not there is made, for its owner alone, and is locked.
     ///
     /// # Errors
     /// A sentence for the operator.
@@ -52,14 +54,19 @@ impl Place {
             StoreUrl::Folder(folder) => {
                 let failed = |e: io::Error| format!("backups cannot be kept in {}: {e}", folder.display());
                 make_private(folder).map_err(failed)?;
+                let lock = File::create(folder.join("lock")).map_err(failed)?;
+                lock.try_lock().map_err(|e| match e {
+                    TryLockError::WouldBlock => format!("another backup is being made into {}", folder.display()),
+                    TryLockError::Error(e) => failed(e),
+                })?;
                 let images = LocalStore::open(folder.join(IMAGES)).await.map_err(failed)?;
-                Ok(Place { images: Store::Local(images), files: Files::Folder(folder.clone()) })
+                Ok(Place { images: Store::Local(images), files: Files::Folder(folder.clone()), _lock: Some(lock) })
             }
             StoreUrl::S3(url) => Place::bucket(url),
         }
     }
 
-    /// Opens a place that is there.
+    /// Opens a place that is there, to read backups.
     ///
     /// # Errors
     /// A sentence for the operator.
@@ -68,7 +75,7 @@ impl Place {
             StoreUrl::Folder(folder) => {
                 let failed = |e: io::Error| format!("there are no backups in {}: {e}", folder.display());
                 let images = LocalStore::existing(folder.join(IMAGES)).await.map_err(failed)?;
-                Ok(Place { images: Store::Local(images), files: Files::Folder(folder.clone()) })
+                Ok(Place { images: Store::Local(images), files: Files::Folder(folder.clone()), _lock: None })
             }
             StoreUrl::S3(url) => Place::bucket(url),
         }
@@ -77,7 +84,7 @@ impl Place {
     fn bucket(url: &S3Url) -> Result<Place, String> {
         let images = S3Store::open(&S3Url { prefix: url.path_of(IMAGES), ..url.clone() })?;
         let store = S3Store::open(url)?;
-        Ok(Place { images: Store::S3(images), files: Files::Bucket { url: url.clone(), store } })
+        Ok(Place { images: Store::S3(images), files: Files::Bucket { url: url.clone(), store }, _lock: None })
     }
 
     /// The names of all snapshots that came to their end, the oldest first.

@@ -268,6 +268,8 @@ async fn only_the_newest_backups_are_kept_with_what_they_name() {
     let second = back_up(&app, &backups.place).await;
     assert_eq!((second.manifest.objects, second.copied), (1, 1));
 
+    let told = Place::open(&StoreUrl::Folder(backups.folder.path().to_owned())).await.unwrap_err();
+    assert!(told.contains("another backup"), "{told}");
     let pruned = backup::prune(&backups.place, 2).await.unwrap();
     assert_eq!((pruned.snapshots, pruned.objects), (0, 0));
     let pruned = backup::prune(&backups.place, 1).await.unwrap();
