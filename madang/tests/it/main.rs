@@ -20,6 +20,7 @@ mod defects;
 mod disconnect;
 mod erasure;
 mod export;
+mod faults;
 mod feeds;
 mod follows;
 mod hostile_access;

@@ -27,7 +27,7 @@ use tokio::{
 use crate::support::{PASSWORD, wire::Wire};
 
 /// Far longer than anything here takes, unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program with these arguments and nothing of the environment's, killed when dropped.
 pub(crate) fn madang(arguments: &[&str]) -> Command {
@@ -42,7 +42,7 @@ pub(crate) fn madang(arguments: &[&str]) -> Command {
 
 /// A program that serves.
 pub(crate) struct Board {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) wire: Wire,
 }
 
@@ -52,14 +52,14 @@ impl Board {
         Board::start_with(data, &[]).await
     }
 
-    async fn start_with(data: &Path, arguments: &[&str]) -> Board {
+    pub(crate) async fn start_with(data: &Path, arguments: &[&str]) -> Board {
         let mut command = madang(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
         command.args(arguments).envs([("MADANG_LOG", "warn,madang::serve=error"), ("MADANG_LIMITS", "off")]);
         Board::run(command).await
     }
 
     /// Runs a program that serves.
-    async fn run(mut command: Command) -> Board {
+    pub(crate) async fn run(mut command: Command) -> Board {
         command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -82,7 +82,7 @@ impl Board {
         self.wire.send(&self.wire.create_feed(title, pictures)).await.unwrap().expect(200)
     }
 
-    async fn signal(&self, name: &str) {
+    pub(crate) async fn signal(&self, name: &str) {
         let script = format!("kill -{name} {}", self.child.id().unwrap());
         assert!(Command::new("sh").args(["-c", &script]).status().await.unwrap().success());
     }
@@ -102,7 +102,7 @@ impl Board {
     }
 
     /// As a crash would.
-    async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 

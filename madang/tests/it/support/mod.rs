@@ -6,6 +6,7 @@ mod counts;
 mod crowd;
 pub(crate) mod form;
 pub(crate) mod pictures;
+pub(crate) mod server;
 pub(crate) mod wire;
 
 use std::{
@@ -119,7 +120,7 @@ impl TestApp {
         TestApp::on(Scratch::sqlite().unwrap(), None, change).await
     }
 
-    async fn on(scratch: Scratch, bucket: Option<Bucket>, change: impl FnOnce(&mut Flags)) -> TestApp {
+    pub(crate) async fn on(scratch: Scratch, bucket: Option<Bucket>, change: impl FnOnce(&mut Flags)) -> TestApp {
         let folder = tempfile::tempdir().unwrap();
         let mut flags = Flags {
             server: Server {

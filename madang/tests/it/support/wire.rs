@@ -65,10 +65,18 @@ impl Wire {
     }
 }
 
+/// The same request under this `Idempotency-Key`.
+pub(crate) fn with_key(request: &[u8], key: &str) -> Vec<u8> {
+    let line = request.windows(2).position(|window| window == b"\r\n").unwrap() + 2;
+    [&request[..line], format!("Idempotency-Key: {key}\r\n").as_bytes(), &request[line..]].concat()
+}
+
 /// One whole answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    /// In small letters.
+    head: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -79,7 +87,17 @@ impl Reply {
         let status = head.get(9..12)?.parse().ok()?;
         let length: usize = head.split("content-length: ").nth(1)?.lines().next()?.trim().parse().ok()?;
         let body = answer[end + 4..].to_vec();
-        (body.len() == length).then_some(Reply { status, body })
+        (body.len() == length).then_some(Reply { status, head, body })
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The stable code of an error, or nothing.
+    pub(crate) fn code(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or_default().to_owned()
     }
 
     #[track_caller]
