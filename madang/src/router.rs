@@ -1,5 +1,7 @@
 //! Joins the features' routers, with the layers in one place.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     extract::{Request, State},
@@ -8,6 +10,7 @@ use axum::{
     response::Response,
 };
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -20,6 +23,9 @@ use crate::{
     http::{client, cors, layers, routes as fallbacks},
     like, limits, media, metrics, mypage, openapi, secret,
 };
+
+/// How long the database is waited for where the question is whether it answers: less than a proxy's patience.
+const READY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The whole board as one service.
 pub fn router(app: App) -> Router {
@@ -91,7 +97,8 @@ async fn readyz(State(app): State<App>) -> Result<Json<Health>> {
     if app.is_draining() {
         return Err(Error::from(Code::Unavailable).caused_by("the board is about to stop"));
     }
-    let answer = app.db.fetch_one::<(i64,)>("select 1", vec![]).await;
+    let answer = timeout(READY_PATIENCE, app.db.fetch_one::<(i64,)>("select 1", vec![])).await;
+    let answer = answer.unwrap_or(Err(greenlit::Error::Deadline));
     answer.map_err(|e| Error::from(Code::Unavailable).caused_by(e))?;
     Ok(Json(Health { status: "ready" }))
 }

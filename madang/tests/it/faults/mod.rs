@@ -2,6 +2,7 @@
 
 mod load;
 mod restart;
+mod silence;
 
 use std::{fs::File, path::Path, process::Stdio};
 
