@@ -1,6 +1,11 @@
 //! What the board depends on fails, and comes back: databases, disks, files, clocks, other nodes.
 
+mod commit;
 mod load;
+// The one of greenlit's laws.
+#[allow(dead_code)]
+#[path = "../../../../greenlit/tests/laws/proxy.rs"]
+mod proxy;
 mod restart;
 mod silence;
 
