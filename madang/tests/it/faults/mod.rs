@@ -1,6 +1,7 @@
 //! What the board depends on fails, and comes back: databases, disks, files, clocks, other nodes.
 
 mod commit;
+mod keys;
 mod load;
 // The one of greenlit's laws.
 #[allow(dead_code)]
