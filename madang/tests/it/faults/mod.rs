@@ -3,6 +3,7 @@
 mod commit;
 mod keys;
 mod load;
+mod nodes;
 // The one of greenlit's laws.
 #[allow(dead_code)]
 #[path = "../../../../greenlit/tests/laws/proxy.rs"]
