@@ -1,5 +1,6 @@
 //! What the board depends on fails, and comes back: databases, disks, files, clocks, other nodes.
 
+mod busy;
 mod commit;
 mod keys;
 mod load;

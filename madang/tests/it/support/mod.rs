@@ -85,7 +85,7 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     // The order in which fields are dropped: the board before the places it lives in.
     _config: Config,
-    _scratch: Scratch,
+    scratch: Scratch,
     bucket: Option<Bucket>,
     folder: tempfile::TempDir,
 }
@@ -139,7 +139,7 @@ impl TestApp {
         let clock = Clock::default();
         let app = App::open(&config, clock.clone()).await.unwrap();
         let router = router::router(app.clone());
-        TestApp { app, clock, router, _config: config, _scratch: scratch, bucket, folder }
+        TestApp { app, clock, router, _config: config, scratch, bucket, folder }
     }
 
     /// Somebody who is not logged in.
@@ -204,6 +204,11 @@ impl TestApp {
             }
             (None, Store::S3(_)) => unreachable!("every bucket of the tests is a Bucket"),
         }
+    }
+
+    /// For whoever looks at the database beside the board.
+    pub(crate) fn database_url(&self) -> &str {
+        self.scratch.url()
     }
 
     /// See [`assert_consistent`].
