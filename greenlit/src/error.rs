@@ -100,6 +100,9 @@ pub enum Class {
     ForeignKey(Option<Arc<str>>),
     /// The connection is gone.
     Lost,
+    /// The database cannot do it for now, whoever asks: its disk or its memory is full, or an operator's limit ended the
+    /// statement. The same work may succeed later; a transaction is not run again at once.
+    Unavailable,
     /// Anything else.
     Other,
 }
@@ -130,12 +133,12 @@ impl Error {
         }
     }
 
-    /// Whether the same work may succeed a little later without any change: the database is busy, restarting or gone.
+    /// Whether the same work may succeed later without any change: the database is busy, restarting, full or gone.
     /// Not for [`Error::CommitUnknown`]: that work may be done already.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Error::Database(e) => matches!(e.class, Class::Retry | Class::Lost),
+            Error::Database(e) => matches!(e.class, Class::Retry | Class::Lost | Class::Unavailable),
             Error::Aborted(doom) | Error::RolledBack(doom) => {
                 matches!(doom, Doom::GivenUp | Doom::ConnectionLost | Doom::DeadlinePassed)
             }

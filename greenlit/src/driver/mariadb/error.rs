@@ -29,6 +29,10 @@ pub(super) fn error(e: &mysql_async::Error, sql: &str) -> Error {
         code if refuses(code, &server.message) => Class::Lost,
         // A COMMIT that failed half-way, in a cluster that may have taken it: nobody knows.
         1180 => Class::Lost,
+        // disk full, table full (the same to InnoDB), out of memory, a file that cannot be written; stopped by a limit
+        1021 | 1114 | 1026 | 1037 | 1038 | 1041 | 1969 => Class::Unavailable,
+        // The storage engine's own words; ENOSPC among them.
+        1030 if server.message.contains("rror 28") => Class::Unavailable,
         // The network, in many words.
         _ if server.state == "08S01" => Class::Lost,
         _ => Class::Other,

@@ -32,6 +32,8 @@ pub(super) fn error(e: &tokio_postgres::Error) -> Error {
         // shut down, crash, starting up, idle limits, too many connections; 08: connection exceptions
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300" => Class::Lost,
         _ if code.starts_with("08") => Class::Lost,
+        // disk full, out of memory; a file that cannot be read or written; stopped by a limit of the server's
+        "53100" | "53200" | "58030" | "57014" => Class::Unavailable,
         _ => Class::Other,
     };
     Error::database(class, Some(code.to_owned()), db.message())

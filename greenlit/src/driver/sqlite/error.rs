@@ -24,6 +24,8 @@ pub(super) fn error(e: &rusqlite::Error, connection: Option<&Connection>) -> Err
         1811 if message == "FOREIGN KEY constraint failed" => Class::ForeignKey(None),
         // UNIQUE, PRIMARYKEY, ROWID
         2067 | 1555 | 2579 => Class::Unique(violated_index(&message, connection).into()),
+        // NOMEM, IOERR, FULL, CANTOPEN, with their extended codes: the system has no room, or no more open files
+        _ if matches!(code & 0xff, 7 | 10 | 13 | 14) => Class::Unavailable,
         _ => Class::Other,
     };
     Error::database(class, Some(code.to_string()), message)

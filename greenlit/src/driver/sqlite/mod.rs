@@ -63,9 +63,19 @@ impl Pool {
             counters,
         }));
         // The writer creates the file and switches it to WAL, which readers cannot.
-        drop(pool.acquire(Access::Write).await?);
-        drop(pool.acquire(Access::Read).await?);
+        for access in [Access::Write, Access::Read] {
+            drop(pool.acquire(access).await.map_err(|e| pool.cannot_open(e))?);
+        }
         Ok(pool)
+    }
+
+    fn cannot_open(&self, e: Error) -> Error {
+        match e {
+            Error::Database(e) if e.class != Class::Retry => {
+                Error::Config(format!("cannot open the database {}: {}", self.0.file.display(), e.message))
+            }
+            e => e,
+        }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -176,10 +186,7 @@ impl Lease {
             return Ok(());
         }
         let access = if matches!(self, Lease::Reader(_)) { Access::Read } else { Access::Write };
-        let engine = Engine::open(file, access).map_err(|e| match error(&e, None) {
-            busy if busy.class() == Class::Retry => busy,
-            _ => Error::Config(format!("cannot open the database {}: {e}", file.display())),
-        })?;
+        let engine = Engine::open(file, access).map_err(|e| error(&e, None))?;
         Counters::add(&counters.opened);
         match self {
             Lease::Reader(reader) => reader.engine = Some(engine),
