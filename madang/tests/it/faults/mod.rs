@@ -2,6 +2,7 @@
 
 mod busy;
 mod commit;
+mod disk;
 mod keys;
 mod load;
 mod nodes;

@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod bucket;
 mod counts;
 mod crowd;
+pub(crate) mod disk;
 pub(crate) mod form;
 pub(crate) mod pictures;
 pub(crate) mod server;

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -11,6 +11,8 @@ use std::{
 use greenlit::Db;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
+
+use super::disk::{Disk, mounting};
 
 /// Far longer than a server takes to be set up, or to recover.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,6 +30,8 @@ pub(crate) struct DatabaseServer {
     port: u16,
     options: Vec<String>,
     process: Option<Child>,
+    /// Where a small disk is mounted for it.
+    small: Option<PathBuf>,
 }
 
 impl DatabaseServer {
@@ -39,9 +43,25 @@ impl DatabaseServer {
     pub(crate) async fn start_with(kind: Kind, options: &[&str]) -> DatabaseServer {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = DatabaseServer { kind, folder: tempfile::tempdir().unwrap(), port, options, process: None };
+        let mut server =
+            DatabaseServer { kind, folder: tempfile::tempdir().unwrap(), port, options, process: None, small: None };
         server.launch().await;
         server
+    }
+
+    /// On a disk of which the board's tables are soon too large. What it logs to survive a crash is elsewhere.
+    pub(crate) async fn start_on_small_disk(kind: Kind) -> (DatabaseServer, Disk) {
+        let mut server = DatabaseServer::start(kind).await;
+        server.crash();
+        let tables = match kind {
+            Kind::Postgres => "data/base",
+            Kind::MariaDb => "data/board",
+        };
+        let place = server.folder.path().join(tables);
+        server.small = Some(place.clone());
+        server.launch().await;
+        let disk = Disk::of(server.process.as_ref().unwrap().id(), &place);
+        (server, disk)
     }
 
     /// For `--database-url`.
@@ -73,8 +93,13 @@ impl DatabaseServer {
             Kind::MariaDb => "mariadb",
         };
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/lib/private_server"));
-        command.args([name, self.folder.path().to_str().unwrap(), &self.port.to_string()]).args(&self.options);
+        let mut words = self.small.as_ref().map(|place| mounting(place, "size=64m")).unwrap_or_default();
+        words.push(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/lib/private_server").to_owned());
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .args([name, self.folder.path().to_str().unwrap(), &self.port.to_string()])
+            .args(&self.options);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.process = Some(command.spawn().unwrap());
         let patience = Instant::now() + PATIENCE;
@@ -86,7 +111,7 @@ impl DatabaseServer {
         }
     }
 
-    fn log(&self) -> std::path::PathBuf {
+    fn log(&self) -> PathBuf {
         self.folder.path().with_extension("log")
     }
 
@@ -121,11 +146,15 @@ impl DatabaseServer {
     }
 }
 
+#[allow(clippy::print_stderr)] // for whoever wants to know why a test failed
 impl Drop for DatabaseServer {
     fn drop(&mut self) {
         if self.process.is_some() {
             self.resume();
             self.crash();
+        }
+        if std::thread::panicking() {
+            eprintln!("the server's log: {}", fs::read_to_string(self.log()).unwrap_or_default());
         }
         let _ = fs::remove_file(self.log());
     }
