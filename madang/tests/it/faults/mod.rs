@@ -10,6 +10,7 @@ mod nodes;
 #[allow(dead_code)]
 #[path = "../../../../greenlit/tests/laws/proxy.rs"]
 mod proxy;
+mod read_only;
 mod restart;
 mod silence;
 

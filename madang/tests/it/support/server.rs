@@ -77,11 +77,6 @@ impl DatabaseServer {
         }
     }
 
-    /// For what a board's user may not do.
-    pub(crate) fn root_url(&self) -> String {
-        self.url().replace("board@", "root@")
-    }
-
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -109,6 +104,13 @@ impl DatabaseServer {
             assert!(ended.is_none() && Instant::now() < patience, "no server: {ended:?} {}", log());
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// With other options on its command line.
+    pub(crate) async fn restart_with(&mut self, options: &[&str]) {
+        self.crash();
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+        self.launch().await;
     }
 
     fn log(&self) -> PathBuf {
