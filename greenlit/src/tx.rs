@@ -1,6 +1,6 @@
 //! Transactions and read sessions, as the application sees them.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use serde::Serialize;
 
@@ -156,10 +156,23 @@ impl Tx {
     /// # Ok(()) }
     /// ```
     pub async fn outbox<P: Serialize + ?Sized>(&mut self, topic: &str, payload: &P) -> Result<i64> {
+        self.outbox_after(Duration::ZERO, topic, payload).await
+    }
+
+    /// The same for a job that is not due before so much time has passed, by the database's clock.
+    ///
+    /// # Errors
+    /// As [`outbox`](Tx::outbox).
+    pub async fn outbox_after<P: Serialize + ?Sized>(
+        &mut self,
+        delay: Duration,
+        topic: &str,
+        payload: &P,
+    ) -> Result<i64> {
         let payload = Value::json(payload)?;
-        let due = outbox::now(self.session.db().dialect());
-        let sql = format!("insert into greenlit_outbox (topic, payload, due) values (?, ?, {due})");
-        self.session.insert(&sql, args![topic, payload]).await?.ok_or(Error::NotFound)
+        let now = outbox::now(self.session.db().dialect());
+        let sql = format!("insert into greenlit_outbox (topic, payload, due) values (?, ?, {now} + ?)");
+        self.session.insert(&sql, args![topic, payload, outbox::micros(delay)]).await?.ok_or(Error::NotFound)
     }
 
     /// Acknowledges an outbox job in this transaction: what its handler wrote and the end of the job commit together.

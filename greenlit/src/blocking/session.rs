@@ -1,6 +1,6 @@
 //! Sessions without async.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use serde::Serialize;
 use tokio::{runtime::Handle, sync::oneshot};
@@ -97,6 +97,14 @@ impl Tx<'_> {
     /// As [`greenlit::Tx::outbox`](crate::Tx::outbox).
     pub fn outbox<P: Serialize + ?Sized>(&mut self, topic: &str, payload: &P) -> Result<i64> {
         block_on(&self.runtime, self.tx.outbox(topic, payload))
+    }
+
+    /// Puts a job into the outbox that is due later; see [`greenlit::Tx::outbox_after`](crate::Tx::outbox_after).
+    ///
+    /// # Errors
+    /// As [`greenlit::Tx::outbox_after`](crate::Tx::outbox_after).
+    pub fn outbox_after<P: Serialize + ?Sized>(&mut self, delay: Duration, topic: &str, payload: &P) -> Result<i64> {
+        block_on(&self.runtime, self.tx.outbox_after(delay, topic, payload))
     }
 
     /// Acknowledges an outbox job in this transaction; see [`greenlit::Tx::acknowledge`](crate::Tx::acknowledge).

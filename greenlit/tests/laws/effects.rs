@@ -234,6 +234,15 @@ async fn law_34_failed_jobs_wait_and_parked_ones_stay(t: Arc<TestDb>) -> Result<
     assert!(matches!(outbox.release(jobs[1].id).await, Err(Error::Stale)));
     assert_eq!(claim(&db, 10, Duration::MAX).await?.len(), 1);
     assert_eq!(outbox.parked(10).await?, []);
+    // A job may be told at once that it has time.
+    let later = async |tx: &mut Tx| {
+        tx.outbox_after(LONG, "mail", "much later").await?;
+        tx.outbox_after(SOON, "mail", "soon").await
+    };
+    let soon = db.tx(Opts::default(), later).await?;
+    tokio::time::sleep(SOON * 2).await;
+    let due = claim(&db, 10, LONG).await?;
+    assert_eq!((due.len(), due[0].id), (1, soon));
     Ok(())
 }
 
