@@ -1,5 +1,7 @@
 //! What happens to images outside of requests.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use greenlit::{Job, Opts, Tx};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ pub(crate) const THUMBNAIL: &str = "media.thumbnail";
 const SWEEP: i64 = 100;
 /// How many objects one job deletes: few enough to fit into its time on a slow disk.
 const OBJECTS: usize = 10;
+/// How long an object may be on its way to the store after it was given up: what a bucket was sent may lie in buffers.
+const LATE: Duration = Duration::from_secs(60 * 60);
 const NO_NAME: &str = "not the name of an image";
 
 #[derive(Serialize, Deserialize)]
@@ -42,6 +46,14 @@ pub(crate) async fn delete_names(tx: &mut Tx, names: &[String]) -> greenlit::Res
         tx.outbox(DELETE, &Objects { names: names.to_vec() }).await?;
     }
     Ok(())
+}
+
+/// Has an object deleted that could not be stored and may arrive yet, when it must have.
+pub(super) async fn delete_late(app: &App, name: &Name) {
+    let delete = async |tx: &mut Tx| tx.outbox_after(LATE, DELETE, &Objects { names: vec![name.to_string()] }).await;
+    if let Err(e) = app.db.tx(Opts::default(), delete).await {
+        tracing::warn!(cause = %e, %name, "if this object arrives late, madang check will find it");
+    }
 }
 
 /// The names of the objects that a job deletes, or makes and deletes again if their image is gone.
@@ -86,8 +98,13 @@ pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
     match queries::claimed(&mut app.db.single(), name.key()).await? {
         Some(image) if image.thumb_width.is_some() => return Ok(()),
         Some(_) => {}
-        // An attempt that was killed may have stored it after the image's objects were deleted.
-        None => return Ok(app.db.tx(Opts::default(), delete).await?),
+        // An attempt that was killed or given up may have stored it after the image's objects were deleted, or may yet.
+        None => {
+            if job.attempt > 1 {
+                delete_late(app, &thumbnail).await;
+            }
+            return Ok(app.db.tx(Opts::default(), delete).await?);
+        }
     }
     let picture = app.media.budget.thumbnail(app.media.store.get(&name).await?).await?;
     app.media.store.put(&thumbnail, picture.bytes).await?;

@@ -69,7 +69,7 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
     let mut failure = None;
     for (image, name, encoded) in pictures {
         if failure.is_none() {
-            failure = put(app, &name, encoded).await.err();
+            failure = put(app, &name, encoded).await.err().map(|e| (e, name));
             progress.mark();
         }
         staged.push(Staged { image });
@@ -79,8 +79,9 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
             app.metrics.stored_images(staged.len());
             Ok(staged)
         }
-        Some(e) => {
+        Some((e, name)) => {
             discard(app, staged).await;
+            jobs::delete_late(app, &name).await;
             Err(e)
         }
     }

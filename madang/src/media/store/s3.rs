@@ -1,7 +1,8 @@
 //! Pictures in a bucket.
 //!
-//! Nothing here depends on conditional requests, which servers understand differently. A picture is stored by one
-//! request, so it is there whole or not at all.
+//! Nothing here depends on conditional requests, nor on checksums, which servers understand differently. A picture is stored
+//! by one request, so it is there whole or not at all; whether it is whole is asked afterwards, since a proxy in between may
+//! lose a part and say nothing.
 
 mod call;
 mod files;
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 
 use super::{Head, Name, Object, Pieces};
 use crate::{clock::Timestamp, store_url::S3Url};
-use call::{CONNECT, GAP, IDLE, LONG, SHORT, call, failure, is_absent, too_late};
+use call::{CONNECT, GAP, IDLE, LONG, SHORT, call, failure, is_absent, not_whole, too_late};
 
 /// The most bytes that S3 lets a key have.
 const KEY: usize = 1_024;
@@ -68,19 +69,28 @@ impl S3Store {
         self.list().next().await.map_or(Ok(()), |first| first.map(drop))
     }
 
-    /// Stores an object.
+    /// Stores an object, and asks for its length then.
     ///
     /// # Errors
-    /// The bucket cannot be reached or refuses it; it may have arrived nevertheless.
+    /// The bucket cannot be reached, refuses it, or has another length; it may arrive nevertheless, also later.
     pub async fn put(&self, name: &Name, bytes: Vec<u8>) -> io::Result<()> {
         let path = self.path(name);
+        let length = bytes.len() as u64;
         let payload = PutPayload::from(bytes);
         let attributes = [
             (Attribute::ContentType, AttributeValue::from(name.format().content_type())),
             (Attribute::CacheControl, AttributeValue::from(super::CACHE_CONTROL)),
         ];
         let options = PutOptions { attributes: Attributes::from_iter(attributes), ..PutOptions::default() };
-        call(LONG, || self.client.put_opts(&path, payload.clone(), options.clone())).await.map(drop)
+        let put = async || {
+            self.client.put_opts(&path, payload.clone(), options.clone()).await?;
+            match self.client.head(&path).await {
+                Ok(object) if object.size == length => Ok(()),
+                Err(e) if !is_absent(&e) => Err(e),
+                _ => Err(not_whole()),
+            }
+        };
+        call(LONG, put).await
     }
 
     /// Reads a whole object.

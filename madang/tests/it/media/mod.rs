@@ -4,6 +4,7 @@ mod cancelled;
 mod faults;
 mod quota;
 mod s3;
+mod s3_faults;
 mod serving;
 mod staging;
 mod thumbnails;

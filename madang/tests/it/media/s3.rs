@@ -14,11 +14,11 @@ use tokio::time::{Instant, timeout};
 use super::{make_due, path, pictures_of, served, update, urls};
 use crate::support::{TestApp, bucket::Fault, form::FormData, pictures};
 
-fn form(pictures: &[Vec<u8>]) -> FormData {
+pub(super) fn form(pictures: &[Vec<u8>]) -> FormData {
     FormData::new().text("title", "t").text("content", "c").files("images", pictures)
 }
 
-async fn count_objects(app: &TestApp) -> usize {
+pub(super) async fn count_objects(app: &TestApp) -> usize {
     let (client, folder) = app.bucket().direct();
     client.list(Some(&folder)).try_collect::<Vec<_>>().await.unwrap().len()
 }

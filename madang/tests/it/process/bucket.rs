@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{Board, folder, madang};
 use crate::support::{
-    bucket::{Fault, proxy},
+    bucket::{Fault, Server, proxy},
     pictures,
 };
 
@@ -25,7 +25,7 @@ async fn s01_a_board_without_its_bucket_serves_text_and_tells_no_secret() {
         (Fault::Broken, "bucket"),
     ] {
         let (_fault, faults) = watch::channel(fault);
-        let (address, server) = proxy(String::new(), faults).await;
+        let (address, server) = proxy(Server::at(""), faults).await;
         let (outer, data) = folder();
         let log = outer.path().join("log");
         let media = format!("s3://images/board?endpoint=http://{address}&region=eu-west-1");

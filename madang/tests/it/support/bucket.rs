@@ -1,6 +1,14 @@
 //! A folder of a real bucket for each test, behind a proxy that can come between.
 
-use std::net::SocketAddr;
+mod puts;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use futures_util::TryStreamExt;
 use madang::store_url::{S3Url, StoreUrl};
@@ -30,6 +38,14 @@ pub(crate) enum Fault {
     Silent,
     /// Requests are refused with this status, in words that repeat the request.
     Refusing(u16),
+    /// The connection breaks when half of an object is through.
+    CutsObjects,
+    /// Objects are stored by half, and the answer is 200.
+    HalvesObjects,
+    /// Objects are stored, and the answer to the first attempt is lost.
+    LosesAnswers,
+    /// Objects are taken, not stored, and the connection breaks; see [`Bucket::deliver`].
+    KeepsObjects,
 }
 
 /// Where a test's images are. Everything in it is deleted when it is dropped.
@@ -38,7 +54,23 @@ pub(crate) struct Bucket {
     direct: S3Url,
     address: SocketAddr,
     fault: watch::Sender<Fault>,
+    server: Arc<Server>,
     proxy: JoinHandle<()>,
+}
+
+/// What the proxy leads to.
+pub(crate) struct Server {
+    address: String,
+    objects: puts::Objects,
+    /// How many requests were refused.
+    refused: AtomicUsize,
+}
+
+impl Server {
+    pub(crate) fn at(address: &str) -> Arc<Server> {
+        let (objects, refused) = (puts::Objects::default(), AtomicUsize::new(0));
+        Arc::new(Server { address: address.to_owned(), objects, refused })
+    }
 }
 
 impl Bucket {
@@ -49,8 +81,9 @@ impl Bucket {
         let url = format!("s3://{BUCKET}/{folder}?endpoint={server}&region=us-east-1");
         let StoreUrl::S3(direct) = StoreUrl::parse(&url).unwrap() else { panic!("{url}") };
         let (fault, faults) = watch::channel(Fault::None);
-        let (address, proxy) = proxy(server.strip_prefix("http://").unwrap().to_owned(), faults).await;
-        Some(Bucket { direct, address, fault, proxy })
+        let server = Server::at(server.strip_prefix("http://").unwrap());
+        let (address, proxy) = proxy(Arc::clone(&server), faults).await;
+        Some(Bucket { direct, address, fault, server, proxy })
     }
 
     /// For `--media`.
@@ -66,6 +99,16 @@ impl Bucket {
     /// Breaks what is under way, and lets this happen to what comes.
     pub(crate) fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
+    }
+
+    /// Stores the objects that were kept. Returns how many there were.
+    pub(crate) async fn deliver(&self) -> usize {
+        self.server.objects.deliver(&self.server.address).await
+    }
+
+    /// How many requests were refused.
+    pub(crate) fn refused(&self) -> usize {
+        self.server.refused.load(Relaxed)
     }
 }
 
@@ -96,12 +139,12 @@ fn direct(url: &S3Url) -> (AmazonS3, Path) {
 }
 
 /// A server that does to every connection what `faults` says, and in peace leads it to `server`.
-pub(crate) async fn proxy(server: String, faults: watch::Receiver<Fault>) -> (SocketAddr, JoinHandle<()>) {
+pub(crate) async fn proxy(server: Arc<Server>, faults: watch::Receiver<Fault>) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serve = async move {
         while let Ok((client, _)) = listener.accept().await {
-            let (server, mut faults) = (server.clone(), faults.clone());
+            let (server, mut faults) = (Arc::clone(&server), faults.clone());
             tokio::spawn(async move {
                 let fault = *faults.borrow_and_update();
                 tokio::select! {
@@ -114,19 +157,24 @@ pub(crate) async fn proxy(server: String, faults: watch::Receiver<Fault>) -> (So
     (address, tokio::spawn(serve))
 }
 
-async fn connection(mut client: TcpStream, server: &str, fault: Fault) {
+async fn connection(mut client: TcpStream, server: &Server, fault: Fault) {
     match fault {
         Fault::None => {
-            let mut upstream = TcpStream::connect(server).await.unwrap();
+            let mut upstream = TcpStream::connect(&server.address).await.unwrap();
             let _ = copy_bidirectional(&mut client, &mut upstream).await;
         }
         Fault::Broken => {}
         Fault::Silent => while client.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {},
+        Fault::CutsObjects | Fault::HalvesObjects | Fault::LosesAnswers | Fault::KeepsObjects => {
+            puts::connection(client, server, fault).await;
+        }
         Fault::Refusing(status) => {
+            server.refused.fetch_add(1, Relaxed);
             let mut request = vec![0; 4096];
             let length = client.read(&mut request).await.unwrap_or_default();
             let request = String::from_utf8_lossy(&request[..length]);
-            let body = format!("<Error><Code>AccessDenied</Code><Message>{request}</Message></Error>");
+            let word = if status == 503 { "SlowDown" } else { "AccessDenied" };
+            let body = format!("<Error><Code>{word}</Code><Message>{request}</Message></Error>");
             let head =
                 format!("HTTP/1.1 {status} Refused\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             let _ = client.write_all((head + &body).as_bytes()).await;

@@ -80,6 +80,16 @@ pub(super) fn too_late() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "the bucket did not answer in time")
 }
 
+/// The bucket took an object and has another, or none.
+#[derive(Debug, thiserror::Error)]
+#[error("the bucket does not have what it was sent")]
+struct NotWhole;
+
+/// A fault of the server, or of something before it.
+pub(super) fn not_whole() -> object_store::Error {
+    object_store::Error::Generic { store: "S3", source: NotWhole.into() }
+}
+
 /// What went wrong, in words of our own: servers repeat what was sent to them, a session token for example.
 pub(super) fn failure(error: &object_store::Error) -> io::Error {
     let text = error.to_string();
@@ -92,6 +102,7 @@ pub(super) fn failure(error: &object_store::Error) -> io::Error {
         (None, Some(HttpErrorKind::Connect)) => "the bucket cannot be reached".to_owned(),
         (None, Some(HttpErrorKind::Timeout)) => return too_late(),
         (None, Some(_)) => "the connection to the bucket broke off".to_owned(),
+        (None, None) if cause::<NotWhole>(error).is_some() => NotWhole.to_string(),
         (None, None) => "the bucket gave no usable answer, or there are no credentials for it".to_owned(),
     };
     io::Error::new(kind, told)
@@ -112,9 +123,12 @@ fn reason(text: &str) -> Option<&str> {
 }
 
 fn http_error(error: &object_store::Error) -> Option<HttpErrorKind> {
+    cause::<HttpError>(error).map(HttpError::kind)
+}
+
+fn cause<E: std::error::Error + 'static>(error: &object_store::Error) -> Option<&E> {
     let first = std::error::Error::source(error);
-    let mut chain = std::iter::successors(first, |error| error.source());
-    chain.find_map(|error| error.downcast_ref::<HttpError>()).map(HttpError::kind)
+    std::iter::successors(first, |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 #[cfg(test)]
