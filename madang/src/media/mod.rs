@@ -1,9 +1,32 @@
 //! Images: checked and re-encoded, staged before a transaction, claimed inside it, served, and deleted after it.
 //!
-//! Invariants: a stored object has a row from before it is written; when the row goes, a job comes that deletes it. A row is
-//! staged (it has an expiry and belongs to its owner alone) or claimed by one feed, never both. Nothing here touches the store
-//! inside a transaction: what a transaction removes is deleted by an outbox job that commits with it, and the thumbnails of
-//! what it claims are made by others.
+//! # The life of an image
+//!
+//! | state | row in `images` | object |
+//! |---|---|---|
+//! | staged | an expiry and an owner, no feed | on its way or there |
+//! | attached | a feed, no expiry | there |
+//! | detached | none; a job names the object | there until that job is done |
+//! | deleted | none, and no job | none |
+//!
+//! | from, to | who, in which transaction | what may come at the same time |
+//! |---|---|---|
+//! | staged | [`stage`]: the rows of a request in one of its own, before the first object is written | |
+//! | staged, attached | [`claim`]: in that of the feed. Of the owner's staged rows that have not expired, all or none | discard, sweeper: who comes second finds no such row |
+//! | staged, detached | [`discard`] when the request failed, `jobs::sweep` when the row has expired: row and job in one of their own | a claim; each other, on several nodes: a second job does no harm |
+//! | attached, detached | [`remove`]: rows and jobs in that of the feed's change, its deletion, or its author's erasure | another change: the feed's row is locked first |
+//! | detached, deleted | `jobs::delete`: outside of transactions, as often as it takes | itself, on several nodes |
+//!
+//! Nothing goes back. Names are random and never used again, so a deletion that is repeated or late meets nothing else.
+//!
+//! A wide image gets a thumbnail while it is attached: the claim pushes a job, `jobs::thumbnail` stores the object and then
+//! notes it in the row. If there is no row then, a job deletes it again; a detached image's job names both objects.
+//!
+//! An object that the store did not acknowledge may arrive when it has been deleted already, so a second deletion is due an
+//! hour later. What a killed process left is staged and expires. Hence, when all jobs are done and what was staged has
+//! expired, the store holds what is attached, the noted thumbnails, and nothing else.
+//!
+//! Nothing here touches the store inside a transaction.
 
 mod api;
 pub(crate) mod jobs;

@@ -1,10 +1,6 @@
 //! Clients who leave in the middle: whatever they had begun is whole or absent, and nobody after them notices.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use greenlit::Dialect;
 use madang::http::serve::{Limits, serve};
@@ -16,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::support::{Client, TestApp, on_each_database, pictures, wire::Wire};
+use crate::support::{Client, TestApp, on_each_database, pictures, random::seed, wire::Wire};
 
 const CLIENTS: u64 = 8;
 const REQUESTS_OF_EACH: u32 = 250;
@@ -31,15 +27,6 @@ impl Random {
         self.0 ^= self.0 << 17;
         (self.0 % bound as u64) as usize
     }
-}
-
-/// From `MADANG_TEST_SEED`, or by chance.
-#[allow(clippy::print_stdout)] // for the replay of a run that failed
-fn seed() -> u64 {
-    let given = std::env::var("MADANG_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
-    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(())).max(1);
-    println!("MADANG_TEST_SEED={seed}");
-    seed
 }
 
 /// The board on a real socket.

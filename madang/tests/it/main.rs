@@ -29,6 +29,7 @@ mod hostile_input;
 mod hostile_uploads;
 mod http_floor;
 mod idempotency;
+mod image_life;
 mod import_old;
 mod likes;
 mod limits;

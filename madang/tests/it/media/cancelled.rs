@@ -1,26 +1,11 @@
 //! Requests that are dropped at every point where they wait.
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::time::Duration;
 
 use axum::http::Method;
 
 use super::{pictures_of, served, update, urls, widths};
-use crate::support::{Answer, TestApp, form::FormData, on_each_database};
-
-/// Polls a request so often, then drops it. `None` if it had not ended by then.
-async fn dropped_after(polls: usize, request: impl Future<Output = Answer>) -> Option<Answer> {
-    let mut request = pin!(request);
-    let mut left = polls;
-    poll_fn(|cx| match request.as_mut().poll(cx) {
-        Poll::Ready(answer) => Poll::Ready(Some(answer)),
-        Poll::Pending if left == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
+use crate::support::{TestApp, dropped_after, form::FormData, on_each_database};
 
 /// Waits for blocking work of dropped requests, and lets what they staged expire.
 async fn settle(app: &TestApp) {

@@ -5,8 +5,10 @@ pub(crate) mod bucket;
 mod counts;
 mod crowd;
 pub(crate) mod disk;
+mod dropped;
 pub(crate) mod form;
 pub(crate) mod pictures;
+pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod wire;
 
@@ -41,6 +43,7 @@ use tower::ServiceExt;
 
 pub(crate) use answer::Answer;
 use bucket::{Bucket, Fault};
+pub(crate) use dropped::dropped_after;
 use form::FormData;
 
 /// The password of everybody in these tests.
@@ -85,7 +88,7 @@ pub(crate) struct TestApp {
     pub(crate) clock: Clock,
     pub(crate) router: Router,
     // The order in which fields are dropped: the board before the places it lives in.
-    _config: Config,
+    config: Config,
     scratch: Scratch,
     bucket: Option<Bucket>,
     folder: tempfile::TempDir,
@@ -140,7 +143,12 @@ impl TestApp {
         let clock = Clock::default();
         let app = App::open(&config, clock.clone()).await.unwrap();
         let router = router::router(app.clone());
-        TestApp { app, clock, router, _config: config, scratch, bucket, folder }
+        TestApp { app, clock, router, config, scratch, bucket, folder }
+    }
+
+    /// Another node on the same database and store; in this process, since it has the locks of the folders.
+    pub(crate) async fn second_node(&self) -> App {
+        App::open(&self.config, self.clock.clone()).await.unwrap()
     }
 
     /// Somebody who is not logged in.

@@ -1,0 +1,12 @@
+//! Chance that can be had again.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// The seed of a random test: from `MADANG_TEST_SEED`, or by chance. It is printed, for the replay of a run that failed.
+#[allow(clippy::print_stdout)]
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("MADANG_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
+    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(())).max(1);
+    println!("MADANG_TEST_SEED={seed}");
+    seed
+}
