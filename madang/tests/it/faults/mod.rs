@@ -3,6 +3,7 @@
 mod busy;
 mod commit;
 mod disk;
+mod files;
 mod keys;
 mod load;
 mod nodes;
@@ -13,6 +14,7 @@ mod proxy;
 mod read_only;
 mod restart;
 mod silence;
+mod start;
 
 use std::{fs::File, path::Path, process::Stdio};
 
