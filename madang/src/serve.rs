@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 use tracing_subscriber::{
@@ -20,7 +20,10 @@ use crate::{
     app::App,
     clock::Clock,
     config::{Config, ConfigError, Flags},
-    http::serve::{Limits, raise_file_limit, serve as serve_http},
+    http::{
+        client::Network,
+        serve::{Limits, raise_file_limit, serve as serve_http},
+    },
     jobs, metrics,
     router::router,
 };
@@ -31,8 +34,9 @@ use crate::{
 /// # Errors
 /// A sentence for the operator if the board cannot start.
 pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| ConfigError(e.to_string()))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| ConfigError(e.to_string()))?;
+    let (mut terminate, mut interrupt) = signals()?;
+    // From here on, too: the first signal may come as soon as the board says that it listens.
+    let all_signals = signals()?;
     if let Err(e) = raise_file_limit() {
         tracing::warn!(cause = %e, "the limit on open files stays as it is");
     }
@@ -74,14 +78,16 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
         }
     };
     let drained = async {
-        let served = serve_http(listener, router(app), Limits::default(), shutdown).await;
+        let unbounded = [&Network::of_this_machine(), &app.config.trusted_proxies[..]].concat();
+        let limits = Limits { unbounded, ..Limits::default() };
+        let served = serve_http(listener, router(app), limits, shutdown).await;
         let _ = stop.send(true);
         let _ = worker.await;
         served.map_err(|e| ConfigError(e.to_string()))
     };
     tokio::select! {
         ended = drained => ended?,
-        () = second_signal() => tracing::warn!("a second signal: what is in flight is dropped"),
+        () = second_of(all_signals) => tracing::warn!("a second signal: what is in flight is dropped"),
     }
     tracing::info!("stopped");
     Ok(())
@@ -104,12 +110,14 @@ async fn serve_metrics(listener: TcpListener, app: App) {
     }
 }
 
-/// Ends at the second SIGTERM or SIGINT from now on.
-async fn second_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
+/// SIGTERM and SIGINT, each of those that come from now on.
+fn signals() -> Result<(Signal, Signal), ConfigError> {
+    let listen = |kind| signal(kind).map_err(|e| ConfigError(e.to_string()));
+    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+}
+
+/// Ends at the second of these.
+async fn second_of((mut terminate, mut interrupt): (Signal, Signal)) {
     for _ in 0..2 {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     }

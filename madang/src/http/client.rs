@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
     sync::{
         Arc,
@@ -30,6 +30,18 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub struct Network(IpNet);
 
 crate::config::as_text!(Network);
+
+impl Network {
+    /// Its loopback networks.
+    pub fn of_this_machine() -> [Network; 2] {
+        let network = |address: IpAddr, bits| Network(IpNet::new_assert(address, bits));
+        [network(Ipv4Addr::new(127, 0, 0, 0).into(), 8), network(Ipv6Addr::LOCALHOST.into(), 128)]
+    }
+
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
 
 impl FromStr for Network {
     type Err = String;
@@ -95,7 +107,7 @@ impl Proxies {
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted.iter().any(|network| network.0.contains(&address))
+        self.trusted.iter().any(|network| network.contains(address))
     }
 
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {

@@ -16,12 +16,44 @@ const DISCARD_TIME: Duration = Duration::from_secs(1);
 
 /// Closing a socket with unread bytes makes the kernel reset the connection, and the reset may overtake an answer that
 /// was given before the request was read whole. So shutting down sends FIN, then reads on and discards, at most 1 MB or
-/// 1 s. A write fails when the peer takes nothing for `stall`.
+/// 1 s. A write fails when the peer takes nothing for so long, or too little for longer: see [`Patience`].
 pub(super) struct Linger {
     stream: TcpStream,
-    stall: Duration,
-    stalled: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
     closing: Option<Closing>,
+}
+
+/// How long the peer may still be waited for. Waiting uses it up, and bytes that are taken earn it, so that nobody keeps his
+/// connection by a byte now and then.
+struct Patience {
+    most: Duration,
+    left: Duration,
+    /// Bytes that earn a second.
+    rate: u64,
+    /// Since when a write waits, and what ends that.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Patience {
+    /// Passes on what a write said, failing one that has been pending for too long.
+    fn watch(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = write {
+            if let Some((since, _)) = self.waiting.take() {
+                self.left = self.left.saturating_sub(since.elapsed());
+            }
+            let taken = *written.as_ref().unwrap_or(&0) as u64;
+            let earned = Duration::from_micros(taken.saturating_mul(1_000_000) / self.rate.max(1));
+            self.left = self.left.saturating_add(earned).min(self.most);
+            return Poll::Ready(written);
+        }
+        let end = || {
+            let now = Instant::now();
+            (now, Box::pin(sleep_until(now + self.left)))
+        };
+        let (_, timer) = self.waiting.get_or_insert_with(end);
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 struct Closing {
@@ -30,20 +62,9 @@ struct Closing {
 }
 
 impl Linger {
-    pub(super) fn new(stream: TcpStream, stall: Duration) -> Self {
-        Self { stream, stall, stalled: None, closing: None }
-    }
-
-    /// Passes on what a write said, failing one that has been pending for too long.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if write.is_ready() {
-            self.stalled = None;
-            return write;
-        }
-        let stall = self.stall;
-        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + stall)));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    /// `stall` is how long the peer may take nothing, `rate` how many bytes a second it has to take where it takes some.
+    pub(super) fn new(stream: TcpStream, stall: Duration, rate: u64) -> Self {
+        Self { stream, patience: Patience { most: stall, left: stall, rate, waiting: None }, closing: None }
     }
 }
 
@@ -56,7 +77,7 @@ impl AsyncRead for Linger {
 impl AsyncWrite for Linger {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch(cx, write)
+        self.patience.watch(cx, write)
     }
 
     fn poll_write_vectored(
@@ -65,7 +86,7 @@ impl AsyncWrite for Linger {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
-        self.watch(cx, write)
+        self.patience.watch(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {

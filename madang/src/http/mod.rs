@@ -23,3 +23,4 @@ mod multipart;
 pub mod query;
 pub mod routes;
 pub mod serve;
+mod shares;

@@ -20,7 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use super::client::Network;
 use super::linger::Linger;
+use super::shares::{Share, Shares};
 
 /// What connections may cost.
 #[derive(Debug, Clone)]
@@ -28,6 +30,10 @@ pub struct Limits {
     /// Connections at a time. Further ones wait in the kernel's backlog until one ends. The timeouts below end those that
     /// ask for nothing or take nothing; a client that keeps asking keeps its connection.
     pub connections: usize,
+    /// Connections of one network at a time; further ones are closed at once.
+    pub of_a_network: usize,
+    /// Networks without that bound: proxies speak for many.
+    pub unbounded: Vec<Network>,
     /// For the whole head of a request: from the accept, or from the end of the answer before it.
     pub head_time: Duration,
     /// Bytes of a request's head, and of the buffer through which a body passes; so times `connections` is what clients
@@ -37,19 +43,25 @@ pub struct Limits {
     pub headers: usize,
     /// For how long a client may take nothing of an answer.
     pub write_stall: Duration,
+    /// Bytes of answers that a client has to take in a second, on the average of the time in which it is waited for.
+    pub write_rate: u64,
     /// For requests in flight, and for connections to close, after the shutdown began.
     pub grace: Duration,
 }
 
 impl Default for Limits {
-    /// 4,096 connections; heads within 15 s, of 32 KB and 100 headers; 30 s of stall; 20 s of grace.
+    /// 4,096 connections, 512 of a network unless it is this machine; heads within 15 s, of 32 KB and 100 headers; 30 s of
+    /// stall, 4 KiB a second; 20 s of grace.
     fn default() -> Self {
         Self {
             connections: 4_096,
+            of_a_network: 512,
+            unbounded: Network::of_this_machine().into(),
             head_time: Duration::from_secs(15),
             head_bytes: 32 * 1024,
             headers: 100,
             write_stall: Duration::from_secs(30),
+            write_rate: 4 * 1024,
             grace: Duration::from_secs(20),
         }
     }
@@ -76,12 +88,18 @@ pub async fn serve(
     // Connections drain when the value turns true, and are dropped when the sender is.
     let (draining, observer) = watch::channel(false);
     let http = protocol(&limits);
+    let shares = Shares::new(limits.of_a_network, &limits.unbounded);
 
     let accepting = async {
         loop {
             let (stream, peer, slot) = accept(&listener, &slots).await;
-            let connection = Connection { stream, peer, router: router.clone(), stall: limits.write_stall };
-            tokio::spawn(connection.run(http.clone(), observer.clone(), slot));
+            let Some(share) = shares.take(peer.ip()) else {
+                tracing::debug!(%peer, "its network has all the connections that it may have");
+                continue;
+            };
+            let stream = Linger::new(stream, limits.write_stall, limits.write_rate);
+            let connection = Connection { stream, peer, router: router.clone() };
+            tokio::spawn(connection.run(http.clone(), observer.clone(), (slot, share)));
         }
     };
     tokio::select! {
@@ -126,7 +144,11 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, S
     let slot = Arc::clone(slots).acquire_owned().await.expect("open semaphore");
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, slot),
+            Ok((stream, peer)) => {
+                // An answer is written in one piece; waiting to merge it with another only delays it.
+                let _ = stream.set_nodelay(true);
+                return (stream, peer, slot);
+            }
             Err(error) if is_of_one_peer(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
@@ -142,24 +164,27 @@ fn is_of_one_peer(error: &io::Error) -> bool {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Linger,
     peer: SocketAddr,
     router: Router,
-    stall: Duration,
 }
 
 impl Connection {
-    async fn run(self, http: http1::Builder, mut draining: watch::Receiver<bool>, _slot: OwnedSemaphorePermit) {
-        let Self { stream, peer, router, stall } = self;
-        // An answer is written in one piece; waiting to merge it with another only delays it.
-        let _ = stream.set_nodelay(true);
+    /// `_places` are given up at its end.
+    async fn run(
+        self,
+        http: http1::Builder,
+        mut draining: watch::Receiver<bool>,
+        _places: (OwnedSemaphorePermit, Share),
+    ) {
+        let Self { stream, peer, router } = self;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             let router = router.clone();
             async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
         });
-        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(Linger::new(stream, stall)), service));
+        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {

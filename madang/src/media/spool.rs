@@ -6,11 +6,17 @@ use std::mem;
 use std::path::PathBuf;
 
 use aws_lc_rs::digest;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
 /// What is collected in memory before it goes to the disk, in bytes: a chunk of the network alone is
 /// not worth the way to another thread, and a small upload needs no file.
 const BUFFER: usize = 32 * 1024;
+
+/// What all temporary files together may hold: in units of [`BUFFER`], 4 GiB. Uploads that stop before their end would
+/// otherwise fill the disk.
+const ROOM: usize = (4 << 30) / BUFFER;
+static SHARED: Semaphore = Semaphore::const_new(ROOM);
 
 /// Why an upload could not be spooled.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +37,8 @@ pub struct Spool {
     length: u64,
     buffer: Vec<u8>,
     file: Option<File>,
+    /// What the file takes of the room that all share.
+    room: Option<SemaphorePermit<'static>>,
     digest: digest::Context,
 }
 
@@ -44,7 +52,7 @@ impl Spool {
     /// An empty spool of at most `limit` bytes, with its file in `folder`.
     pub fn new(folder: impl Into<PathBuf>, limit: u64) -> Self {
         let digest = digest::Context::new(&digest::SHA256);
-        Self { folder: folder.into(), limit, length: 0, buffer: Vec::new(), file: None, digest }
+        Self { folder: folder.into(), limit, length: 0, buffer: Vec::new(), file: None, room: None, digest }
     }
 
     /// The number of bytes written.
@@ -85,7 +93,7 @@ impl Spool {
     /// # Errors
     /// The file cannot be read, or a [`write`](Self::write) failed or was cancelled.
     pub async fn into_bytes(self) -> io::Result<Vec<u8>> {
-        let Self { length, buffer, file, .. } = self;
+        let Self { length, buffer, file, room: _room, .. } = self;
         let bytes = match file {
             None => buffer,
             Some(mut file) => {
@@ -106,6 +114,7 @@ impl Spool {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
+        self.take_room(&SHARED)?;
         let mut buffer = mem::take(&mut self.buffer);
         let file = self.file.take();
         let folder = self.folder.clone();
@@ -121,6 +130,19 @@ impl Spool {
         let (file, buffer) = writing.await.map_err(io::Error::other)??;
         self.file = Some(file);
         self.buffer = buffer;
+        Ok(())
+    }
+
+    /// Accounts for what is in memory before it goes to the file.
+    fn take_room(&mut self, shared: &'static Semaphore) -> io::Result<()> {
+        let units = u32::try_from(self.buffer.len().div_ceil(BUFFER)).unwrap_or(u32::MAX);
+        let full =
+            |_| io::Error::new(io::ErrorKind::StorageFull, "uploads under way have all the room there is for them");
+        let more = shared.try_acquire_many(units).map_err(full)?;
+        match &mut self.room {
+            Some(room) => room.merge(more),
+            None => self.room = Some(more),
+        }
         Ok(())
     }
 }
@@ -160,6 +182,22 @@ mod tests {
         large.write(&pattern(BUFFER)).await.unwrap();
         assert!(large.file.is_some());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn f35_temporary_files_have_so_much_room_together() {
+        static SHARED: Semaphore = Semaphore::const_new(3);
+        let mut spools = [(); 3].map(|()| Spool::new("/nonexistent", u64::MAX));
+        for spool in &mut spools {
+            spool.buffer = pattern(BUFFER + 1);
+        }
+        let [first, second, third] = &mut spools;
+        first.take_room(&SHARED).unwrap();
+        assert_eq!(second.take_room(&SHARED).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        third.buffer.truncate(BUFFER);
+        third.take_room(&SHARED).unwrap();
+        drop(spools);
+        assert_eq!(SHARED.available_permits(), 3);
     }
 
     #[tokio::test]

@@ -1,5 +1,8 @@
 //! What connections may cost, and how they end.
 
+use tokio::net::TcpSocket;
+use tokio::time::Instant;
+
 use super::*;
 
 #[tokio::test]
@@ -50,6 +53,114 @@ async fn h06_an_answer_nobody_takes_is_given_up() {
     let server = Server::with(limits, Deadlines::default(), router()).await;
     let mut lazy = server.connect().await;
     lazy.write_all(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    server.assert_alive().await;
+}
+
+#[tokio::test]
+async fn h06_an_answer_taken_in_drips_is_given_up_and_one_taken_slowly_is_not() {
+    let stall = Duration::from_secs(2);
+    let limits = Limits { connections: 1, write_stall: stall, write_rate: 1 << 30, ..Limits::default() };
+    let server = Server::with(limits, Deadlines::default(), router()).await;
+    // Never nothing for long: only the rate ends it.
+    let dripping = tokio::spawn(read_slowly(server.connect().await, 64 << 10));
+    server.assert_alive().await;
+    assert!(dripping.await.unwrap() < 64 << 20);
+
+    let limits = Limits { write_stall: stall, write_rate: 4 << 10, ..Limits::default() };
+    let server = Server::with(limits, Deadlines::default(), router()).await;
+    assert!(read_slowly(server.connect().await, 1 << 20).await > 64 << 20);
+}
+
+/// Asks for much, and takes so many bytes every fiftieth of a second. Returns how many it got.
+async fn read_slowly(mut stream: TcpStream, bytes: usize) -> usize {
+    stream.write_all(b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (mut piece, mut all) = (vec![0; bytes], 0);
+    loop {
+        match stream.read(&mut piece).await {
+            Ok(0) | Err(_) => return all,
+            Ok(read) => all += read,
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn h06_one_network_cannot_take_all_connections() {
+    let limits = Limits { of_a_network: 5, unbounded: vec![], ..Limits::default() };
+    let server = Server::with(limits, Deadlines::default(), router()).await;
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        stream.readable().await.unwrap();
+        held.push(stream);
+    }
+    assert_eq!(read_to_end(&mut server.connect().await).await, "", "a sixth is closed at once");
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut elsewhere = elsewhere.connect(server.address).await.unwrap();
+    elsewhere.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(status(&read_to_end(&mut elsewhere).await), 200);
+    held.pop();
+    let again = async {
+        while server.get("/hello").await.is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, again).await.expect("a place is given back");
+}
+
+#[tokio::test]
+async fn h06_tasks_end_with_their_connections() {
+    let limits = Limits { head_time: Duration::from_secs(1), ..Limits::default() };
+    let server = Server::with(limits, Deadlines::default(), router()).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let mut clients = Vec::new();
+    for n in 0..300 {
+        let mut stream = server.connect().await;
+        let path = if n % 3 == 0 { "/big" } else { "/hello" };
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+        stream.readable().await.unwrap();
+        match n % 3 {
+            0 => drop(stream), // unread bytes: a reset in the middle of the answer
+            1 => stream.shutdown().await.unwrap(),
+            _ => clients.push(stream), // idle
+        }
+    }
+    let mut pipelined = server.connect().await;
+    pipelined.write_all("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000).as_bytes()).await.unwrap();
+    assert!(tasks() > before);
+    assert_eq!(answers(&read_to_end(&mut pipelined).await), 1_000);
+    let ended = async {
+        while tasks() > before {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, ended).await.expect("the tasks end");
+}
+
+#[tokio::test]
+async fn h04_http_2_is_refused_at_once() {
+    let server = Server::start().await;
+    let flood = [b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08".repeat(10_000)].concat(); // RST_STREAM
+    let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"[..], &flood].concat();
+    let began = Instant::now();
+    for _ in 0..20 {
+        let (mut reader, mut writer) = server.connect().await.into_split();
+        let mut answer = Vec::new();
+        // The server closes before it took everything.
+        let (_, read) = tokio::join!(writer.write_all(&preface), reader.read_to_end(&mut answer));
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 400 ") || (answer.is_empty() && read.is_err()), "{answer:?}");
+    }
+    // An upgrade is not taken: the answer is that of HTTP/1.1, and what follows is no HTTP/2.
+    let upgrade = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                   HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n";
+    let answer = server.send([upgrade.as_bytes(), &preface].concat()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && !answer.contains("101"), "{answer}");
+    assert_eq!(answers(&answer.replace("HTTP/1.1 400", "")), 1, "{answer}");
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
     server.assert_alive().await;
 }
 

@@ -128,6 +128,8 @@ async fn h07_odd_requests() {
         (headers(90), 200),
         (format!("GET /hello HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(500_000)), 431),
         ("GET /hello\r\n\r\n".to_owned(), 400),
+        // Allowed by HTTP/1.0, and the connection ends with the answer.
+        ("GET /hello HTTP/1.0\r\n\r\n".to_owned(), 200),
         ("CONNECT evil:443 HTTP/1.1\r\nHost: evil\r\nConnection: close\r\n\r\n".to_owned(), 404),
         ("OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned(), 404),
         ("TRACE /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned(), 405),

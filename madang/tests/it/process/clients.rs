@@ -52,7 +52,7 @@ async fn h01_h02_slow_and_silent_connections_are_closed_while_others_are_served(
 }
 
 /// The most memory that the process ever had, in bytes.
-fn peak_memory(board: &Board) -> u64 {
+pub(super) fn peak_memory(board: &Board) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", board.child.id().unwrap())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024

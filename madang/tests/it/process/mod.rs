@@ -3,6 +3,7 @@
 mod bucket;
 mod clients;
 mod config;
+mod crowds;
 mod installation;
 mod kill;
 mod log;
