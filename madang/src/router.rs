@@ -95,7 +95,7 @@ async fn part(State(app): State<App>, request: Request, next: Next) -> Response 
 )]
 async fn readyz(State(app): State<App>) -> Result<Json<Health>> {
     if app.is_draining() {
-        return Err(Error::from(Code::Unavailable).caused_by("the board is about to stop"));
+        return Err(Code::Unavailable.into()); // which is meant, and so has no cause
     }
     let answer = timeout(READY_PATIENCE, app.db.fetch_one::<(i64,)>("select 1", vec![])).await;
     let answer = answer.unwrap_or(Err(greenlit::Error::Deadline));

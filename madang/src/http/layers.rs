@@ -153,7 +153,8 @@ fn log(asked: &Asked<'_>, status: StatusCode, error: Option<&Error>) {
     let (path, client) = (printable(asked.path), asked.client.map(|ClientAddress(address)| display(address)));
     let (status, latency_us, id) = (status.as_u16(), asked.started.elapsed().as_micros() as u64, &*id.0);
     match error {
-        Some(error) if status >= 500 => {
+        // A 503 without a cause is a refusal that was meant: the board is full, or about to stop.
+        Some(error) if status >= 500 && (status != 503 || std::error::Error::source(error).is_some()) => {
             let (code, cause) = (error.code().as_str(), causes(error).escape_debug().to_string());
             tracing::error!(client, method, path, status, latency_us, request_id = id, code, cause, "request");
         }
@@ -190,7 +191,9 @@ async fn limit_time(State(deadlines): State<Deadlines>, request: Request, next: 
     let answer = next.run(Request::from_parts(parts, Body::new(body)));
     tokio::select! {
         response = answer => response,
-        () = standstill(progress, deadlines.handler) => Code::Unavailable.into_response(),
+        () = standstill(progress, deadlines.handler) => {
+            Error::from(Code::Unavailable).caused_by("the handler took too long").into_response()
+        }
     }
 }
 

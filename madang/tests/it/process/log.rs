@@ -86,6 +86,19 @@ async fn s02_a_request_is_one_line_of_json_whatever_it_holds() {
 }
 
 #[tokio::test]
+async fn f23_that_a_board_drains_is_no_error() {
+    let (_folder, data) = folder();
+    let told = Told::start(&data, &["--drain-delay", "3"], &[]).await;
+    let wire = told.wire.clone();
+    let probing = tokio::spawn(async move { while wire.get("/readyz").await.unwrap().status == 200 {} });
+    let lines = told.stop().await;
+    probing.await.unwrap();
+    let refused: Vec<&String> = lines.iter().filter(|line| line.contains("\"status\":503")).collect();
+    assert!(!refused.is_empty() && refused[0].contains("/readyz"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("ERROR")), "{lines:#?}");
+}
+
+#[tokio::test]
 async fn limits_that_are_off_and_proxies_that_are_forgotten_are_told() {
     let (_folder, data) = folder();
     let quiet = [("MADANG_LOG", "warn")];

@@ -16,10 +16,13 @@ use tokio::{
 };
 
 use super::{Board, PATIENCE, folder, images, madang};
-use crate::support::pictures;
+use crate::support::{
+    balancer::{head_of, message},
+    pictures,
+};
 
 /// A connection on which half of an upload was sent, and the other half.
-async fn half_an_upload(board: &Board) -> (TcpStream, Vec<u8>) {
+pub(super) async fn half_an_upload(board: &Board) -> (TcpStream, Vec<u8>) {
     let mut request = board.wire.create_feed("in flight", &[pictures::noise(300, 300)]);
     let rest = request.split_off(request.len() / 2);
     let mut stream = TcpStream::connect(board.wire.address).await.unwrap();
@@ -74,7 +77,7 @@ async fn f23_behind_a_proxy_that_looks_no_request_fails() {
                     None => TcpStream::connect(address).await.unwrap(),
                 };
                 stream.write_all(b"GET /api/feed/list HTTP/1.1\r\nHost: board.test\r\n\r\n").await.unwrap();
-                let head = whole_answer(&mut stream).await;
+                let head = head_of(&timeout(PATIENCE, message(&mut stream)).await.unwrap().expect("an answer"));
                 assert!(head.starts_with("http/1.1 200 "), "{head}");
                 asked.fetch_add(1, Relaxed);
                 kept = (!head.contains("connection: close")).then_some(stream);
@@ -96,22 +99,6 @@ async fn f23_behind_a_proxy_that_looks_no_request_fails() {
     }
     assert_eq!(board.wire.get("/healthz").await.unwrap().status, 200, "it lives");
     assert_eq!(board.exit(PATIENCE).await.code(), Some(0));
-}
-
-/// Reads one answer from a connection that may go on; its head, in small letters.
-async fn whole_answer(stream: &mut TcpStream) -> String {
-    let (mut answer, mut piece) = (Vec::new(), [0; 4_096]);
-    loop {
-        let read = timeout(PATIENCE, stream.read(&mut piece)).await.unwrap().unwrap();
-        assert!(read > 0, "cut off: {}", String::from_utf8_lossy(&answer));
-        answer.extend_from_slice(&piece[..read]);
-        let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
-        if body.len() >= length {
-            return head.to_owned();
-        }
-    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A whole board for each test, and clients who use it.
 
 mod answer;
+pub(crate) mod balancer;
 pub(crate) mod bucket;
 mod counts;
 mod crowd;
