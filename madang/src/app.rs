@@ -16,6 +16,7 @@ use crate::{
     account::{Passwords, Tokens},
     clock::Clock,
     config::{Config, ConfigError, Settings},
+    http::admission::Admission,
     installation::{self, Refused},
     limits::Limits,
     media::Media,
@@ -47,11 +48,38 @@ pub struct Parts {
     pub config: Settings,
     /// How much anybody may do.
     pub limits: Limits,
+    /// How many requests may be in work.
+    pub lanes: Lanes,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
     /// Wakes the worker, all of its lanes; a hint, which it does not depend on.
     pub work: Arc<Notify>,
     draining: AtomicBool,
+}
+
+/// Requests that do not keep each other from being answered.
+pub struct Lanes {
+    /// For images, which may have to wait for a bucket.
+    pub images: Admission,
+    /// For those who log in or sign up, which anybody may try as often as he likes.
+    pub entrance: Admission,
+    /// All others, but for those that ask after the board's health.
+    pub others: Admission,
+}
+
+impl Lanes {
+    /// All of them, by the names that they have in metrics.
+    pub fn named(&self) -> [(&'static str, &Admission); 3] {
+        [("images", &self.images), ("entrance", &self.entrance), ("others", &self.others)]
+    }
+}
+
+impl Default for Lanes {
+    /// Enough to keep all processors and connections at work, and so few that who is last waits for a fraction of a second. At
+    /// the entrance quotas and the line for passwords refuse earlier, and say more.
+    fn default() -> Lanes {
+        Lanes { images: Admission::new(256), entrance: Admission::new(512), others: Admission::new(256) }
+    }
 }
 
 impl Deref for App {
@@ -85,6 +113,7 @@ impl App {
             passwords: Passwords::default(),
             tokens: Tokens::new(&key, old_key.as_ref(), clock.clone()),
             limits: Limits::new(config.settings.quotas.as_ref(), &clock),
+            lanes: Lanes::default(),
             metrics: Arc::default(),
             config: config.settings.clone(),
             clock,

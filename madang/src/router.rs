@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::header::{self, HeaderValue},
     middleware::{Next, from_fn_with_state},
     response::Response,
@@ -24,6 +24,9 @@ use crate::{
     like, limits, media, metrics, mypage, openapi, secret,
 };
 
+const HEALTHZ: &str = "/healthz";
+const READYZ: &str = "/readyz";
+
 /// How long the database is waited for where the question is whether it answers: less than a proxy's patience.
 const READY_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -33,7 +36,10 @@ pub fn router(app: App) -> Router {
     let mut patterns: Vec<String> = document.paths.paths.keys().cloned().collect();
     patterns.extend([openapi::DOCS.to_owned(), "/redoc".to_owned()]);
     let router = fallbacks::with_fallbacks(api.merge(openapi::pages(document)), patterns);
-    let limited = router.layer(from_fn_with_state(app.limits.clone(), limits::limit)).with_state(app.clone());
+    let limited = router
+        .layer(from_fn_with_state(app.limits.clone(), limits::limit))
+        .layer(from_fn_with_state(app.clone(), admit))
+        .with_state(app.clone());
     let cors = (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins));
     layers::wrap(limited, layers::Deadlines::default(), cors, secret::random_name)
         .layer(from_fn_with_state(client::Proxies::trusted(&app.config.trusted_proxies), client::identify))
@@ -71,9 +77,19 @@ struct Health {
 }
 
 /// Whether the process lives
-#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, description = "It does", body = Health)))]
+#[utoipa::path(get, path = HEALTHZ, tag = "server", responses((status = 200, description = "It does", body = Health)))]
 async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
+}
+
+/// Answers as many requests at a time as the board can; the others at once, by a refusal.
+async fn admit(State(app): State<App>, request: Request, next: Next) -> Result<Response> {
+    match request.extensions().get().map_or("", MatchedPath::as_str) {
+        HEALTHZ | READYZ => Ok(next.run(request).await),
+        media::PATTERN => app.lanes.images.admit(request, next).await,
+        route if account::is_entrance(route) => app.lanes.entrance.admit(request, next).await,
+        _ => app.lanes.others.admit(request, next).await,
+    }
 }
 
 /// Ends each connection with its answer while the board is about to stop, so that none is in use when it does.
@@ -87,7 +103,7 @@ async fn part(State(app): State<App>, request: Request, next: Next) -> Response 
 
 /// Whether the board can serve: its database answers, and it is not about to stop
 #[utoipa::path(
-    get, path = "/readyz", tag = "server",
+    get, path = READYZ, tag = "server",
     responses(
         (status = 200, description = "It can", body = Health),
         (status = 503, description = "`unavailable`: it cannot now", body = openapi::Problem),

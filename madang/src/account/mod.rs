@@ -21,3 +21,8 @@ pub use model::{Email, LoginId, Nickname, UserId};
 pub use password::Passwords;
 pub(crate) use queries::{count_feeds, id_by_email, id_by_nickname};
 pub use token::Tokens;
+
+/// Whether people come in by this route, who have no token yet.
+pub(crate) fn is_entrance(route: &str) -> bool {
+    route.ends_with("/login") || route.ends_with("/signup")
+}

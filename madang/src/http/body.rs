@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::admission::Place;
 use crate::error::{Code, Error, Result};
 
 /// Refuses, before a byte is read, a compressed body and one whose `Content-Length` is over `limit` bytes.
@@ -124,12 +125,28 @@ fn code_of(error: &axum::Error) -> Code {
 /// When a request last made progress, as seen by the deadline of its handler: a piece of its body came, or the handler
 /// says so of work that is long by nature. An extractor.
 #[derive(Clone, Debug)]
-pub struct Progress(Arc<Mutex<Instant>>);
+pub struct Progress(Arc<Steps>);
+
+#[derive(Debug)]
+struct Steps {
+    last: Mutex<Instant>,
+    /// Of a request that was admitted.
+    place: OnceLock<Arc<Place>>,
+}
 
 impl Progress {
     /// For work that no request waits for.
     pub(crate) fn unwatched() -> Progress {
-        Progress(Arc::new(Mutex::new(Instant::now())))
+        Progress::new(Instant::now())
+    }
+
+    fn new(now: Instant) -> Progress {
+        Progress(Arc::new(Steps { last: Mutex::new(now), place: OnceLock::new() }))
+    }
+
+    /// The request is in work here while its body is not waited for.
+    pub(super) fn take_place(&self, place: Arc<Place>) {
+        let _ = self.0.place.set(place);
     }
 
     /// The deadline counts from now on.
@@ -138,11 +155,11 @@ impl Progress {
     }
 
     pub(super) fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        *self.0.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn mark_at(&self, now: Instant) {
-        *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = now;
+        *self.0.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = now;
     }
 }
 
@@ -178,7 +195,7 @@ pub(super) struct Metered {
 impl Metered {
     pub(super) fn new(body: Body, total: Duration, idle: Duration) -> (Self, Progress) {
         let now = Instant::now();
-        let progress = Progress(Arc::new(Mutex::new(now)));
+        let progress = Progress::new(now);
         let ends = now + total;
         let metered =
             Self { body, ends, idle, waiting: None, timer: None, frames: 0, bytes: 0, progress: progress.clone() };
@@ -222,7 +239,11 @@ impl HttpBody for Metered {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, Self::Error>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(place) = self.progress.0.place.get() {
+            if polled.is_pending() { place.wait() } else { place.go_on() }
+        }
+        match polled {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.count(&frame).map(|()| frame).map_err(Into::into))),
             Poll::Ready(other) => Poll::Ready(other.map(|frame| frame.map_err(Into::into))),
             Poll::Pending => self.poll_deadline(cx).map(|()| Some(Err(Abuse::Slow.into()))),

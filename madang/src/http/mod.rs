@@ -1,6 +1,7 @@
 //! The HTTP floor that every feature stands on: it knows HTTP, and nothing of accounts, feeds or the database.
 //!
 //! - [`serve`] accepts connections and bounds what each of them may cost.
+//! - [`admission`] bounds how many requests are in work.
 //! - [`client`] finds out who asks, also behind proxies; [`cors`] says which other sites' scripts may.
 //! - [`layers`] wraps the router: request ids, log, deadlines, panics, security headers, and the one place where an
 //!   [`Error`](crate::error::Error) becomes a body.
@@ -11,6 +12,7 @@
 //! HTTP/1.1 only. A request that hyper itself cannot parse is answered by hyper: 400, 414 or 431 with an empty body, and
 //! the connection ends.
 
+pub mod admission;
 pub mod body;
 pub mod client;
 pub mod cors;

@@ -165,6 +165,11 @@ async fn snapshot(app: &App) -> Registry {
         refused.get_or_create(&[("quota", quota)]).inc_by(count);
     }
     now.register("madang_limited", "Requests that exceeded a quota", refused);
+    let full = Family::<[(&'static str, &'static str); 1], Counter>::default();
+    for (lane, admission) in app.lanes.named() {
+        full.get_or_create(&[("lane", lane)]).inc_by(admission.refused());
+    }
+    now.register("madang_overload_refused", "Requests refused because too many were in work", full);
     // A database that is away is told by readyz; the other figures are wanted all the more.
     if let Ok(Ok(backlog)) = tokio::time::timeout(PATIENCE, app.db.outbox().backlog(MOST_JOBS)).await {
         now.register("madang_jobs_due", "Jobs that wait for the worker", ConstGauge::new(i64::from(backlog.due)));

@@ -8,6 +8,7 @@ mod drain;
 mod installation;
 mod kill;
 mod log;
+mod overload;
 mod start;
 mod stop;
 mod user;

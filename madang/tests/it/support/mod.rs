@@ -7,6 +7,7 @@ mod counts;
 mod crowd;
 pub(crate) mod disk;
 mod dropped;
+pub(crate) mod flood;
 pub(crate) mod form;
 pub(crate) mod pictures;
 pub(crate) mod random;
