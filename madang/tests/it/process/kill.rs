@@ -10,10 +10,14 @@ use madang::{
     media::picture::reencode,
 };
 use serde_json::Value;
-use tokio::{sync::Mutex, task::JoinSet, time::sleep};
+use tokio::{
+    sync::Mutex,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
-use super::{Board, folder, images};
-use crate::support::{assert_consistent, form::FormData, pictures, wire::Wire};
+use super::{Board, PATIENCE, folder, images};
+use crate::support::{Blocked, assert_consistent, form::FormData, pictures, wire::Wire};
 
 const ROUNDS: u64 = 5;
 const WRITERS: usize = 4;
@@ -100,6 +104,47 @@ async fn f01_what_was_acknowledged_survives_kill_9() {
     }
     assert!(acknowledged.lock().await.len() > 10);
     reconcile(&data).await;
+}
+
+/// The rows go with the answer, and the objects when the store can be reached again, by whichever process there is then.
+#[tokio::test]
+async fn f19_a_deletion_goes_on_after_kill_9() {
+    let (_folder, data) = folder();
+    let mut board = Board::start(&data).await;
+    board.log_in("ann").await;
+    let feed = board.create_feed("gone", &files()).await;
+    let kept = board.create_feed("kept", &files()).await;
+    // Of each feed two images and a thumbnail.
+    while stored(&data) < 6 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let blocked = Blocked::new(&data.join("images"));
+    let path = format!("/api/feed/delete/{}", feed["id"]);
+    board.wire.send(&board.wire.request("DELETE", &path, "text/plain", b"")).await.unwrap().expect(200);
+    board.wire.get(&format!("/api/feed/read/{}", feed["id"])).await.unwrap().expect(404);
+    sleep(Duration::from_millis(300)).await; // an attempt fails
+    board.kill().await;
+    drop(blocked);
+    assert_eq!(stored(&data), 6);
+
+    let board = Board::start(&data).await;
+    let deleting = async {
+        while stored(&data) > 3 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, deleting).await.expect("the job is claimed again");
+    assert_eq!(images(&board.wire, &kept).await.unwrap().len(), 2);
+    board.kill().await;
+    reconcile(&data).await;
+}
+
+/// How many objects are in the image folder.
+fn stored(data: &Path) -> usize {
+    let shards = std::fs::read_dir(data.join("images")).unwrap();
+    let shards = shards.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let names = shards.flat_map(|shard| std::fs::read_dir(shard).unwrap()).map(|entry| entry.unwrap().file_name());
+    names.filter(|name| !name.to_string_lossy().starts_with('.')).count()
 }
 
 /// A picture that is known by its width.

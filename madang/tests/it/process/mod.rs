@@ -4,6 +4,7 @@ mod bucket;
 mod clients;
 mod config;
 mod crowds;
+mod disk;
 mod drain;
 mod installation;
 mod kill;
