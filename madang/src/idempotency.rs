@@ -20,6 +20,7 @@ use crate::{
     account::UserId,
     app::App,
     error::{Code, Error, Problem, Result, Step},
+    fault::{self, Point},
     http::input::Document,
     secret::hex,
 };
@@ -100,6 +101,7 @@ pub(crate) struct Written {
 
 impl IntoResponse for Written {
     fn into_response(self) -> Response {
+        fault::point(Point::AnswerLeaving);
         self.answer
     }
 }
@@ -156,10 +158,14 @@ impl Write {
             if let Some(fingerprint) = fingerprint {
                 tx.outcome(&[fingerprint.as_slice(), &body].concat()).await?;
             }
+            fault::point(Point::WriteEnding);
             Ok::<_, Error>(body)
         };
         match app.db.tx(opts, work).await {
-            Ok(body) => Ok(Written { answer: json(body), replayed: false }),
+            Ok(body) => {
+                fault::point(Point::WriteCommitted);
+                Ok(Written { answer: json(body), replayed: false })
+            }
             Err(e) if e.code() == Code::AlreadyDone => {
                 self.replay(app).await?.ok_or_else(|| Error::internal("a commit key without an outcome"))
             }

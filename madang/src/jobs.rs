@@ -11,7 +11,13 @@ use futures_util::future::join_all;
 use greenlit::Job;
 use tokio::sync::watch;
 
-use crate::{account, app::App, backup::hold, idempotency, media, mypage, totals};
+use crate::{
+    account,
+    app::App,
+    backup::hold,
+    fault::{self, Point},
+    idempotency, media, mypage, totals,
+};
 
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
 const REST: Duration = Duration::from_secs(1);
@@ -33,18 +39,43 @@ struct Lane {
     lease: Duration,
     /// How long a handler may take, so that what it does and the end of its job fit into the lease.
     handler: Duration,
+    /// What is passed when a job was claimed, when it is done, and when that was acknowledged.
+    points: Option<[Point; 3]>,
+}
+
+impl Lane {
+    fn passes(&self, step: usize) {
+        if let Some(points) = self.points {
+            fault::point(points[step]);
+        }
+    }
 }
 
 /// What the worker can do.
 const LANES: [Lane; 4] = [
     // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
-    Lane { topics: &[media::jobs::DELETE], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
+    Lane {
+        topics: &[media::jobs::DELETE],
+        lease: Duration::from_secs(8),
+        handler: Duration::from_secs(4),
+        points: Some([Point::DeletionClaimed, Point::DeletionDone, Point::DeletionAcknowledged]),
+    },
     // A large picture from a bucket far away, which may have to wait for uploads that are being decoded.
-    Lane { topics: &[media::jobs::THUMBNAIL], lease: Duration::from_secs(20), handler: Duration::from_secs(15) },
+    Lane {
+        topics: &[media::jobs::THUMBNAIL],
+        lease: Duration::from_secs(20),
+        handler: Duration::from_secs(15),
+        points: Some([Point::ThumbnailClaimed, Point::ThumbnailDone, Point::ThumbnailAcknowledged]),
+    },
     // Thousands of rows, some at a time.
-    Lane { topics: &[mypage::erase::ERASE], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
+    Lane {
+        topics: &[mypage::erase::ERASE],
+        lease: Duration::from_secs(8),
+        handler: Duration::from_secs(4),
+        points: Some([Point::EraseClaimed, Point::EraseDone, Point::EraseAcknowledged]),
+    },
     // A backup that was killed has such a job, whose lease is over.
-    Lane { topics: &[hold::TOPIC], lease: Duration::from_secs(8), handler: Duration::from_secs(4) },
+    Lane { topics: &[hold::TOPIC], lease: Duration::from_secs(8), handler: Duration::from_secs(4), points: None },
 ];
 
 async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
@@ -130,8 +161,14 @@ async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
             app.db.outbox().retry(job, REST, "a backup was being made").await?;
             return Ok(0);
         }
+        lane.passes(0);
         let ended = match run_one(app, job, lane.handler).await {
-            Ok(()) => app.db.outbox().acknowledge(job).await,
+            Ok(()) => {
+                lane.passes(1);
+                let acknowledged = app.db.outbox().acknowledge(job).await;
+                lane.passes(2);
+                acknowledged
+            }
             Err(e) if job.attempt >= ATTEMPTS => {
                 tracing::error!(job = job.id, topic = job.topic, cause = %e, "a job failed too often and is parked");
                 app.db.outbox().park(job, &e.to_string()).await

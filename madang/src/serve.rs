@@ -20,6 +20,7 @@ use crate::{
     app::App,
     clock::Clock,
     config::{Config, ConfigError, Flags},
+    fault,
     http::{
         client::Network,
         serve::{Limits, raise_file_limit, serve as serve_http},
@@ -34,6 +35,7 @@ use crate::{
 /// # Errors
 /// A sentence for the operator if the board cannot start.
 pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
+    fault::arm().map_err(ConfigError)?;
     let (mut terminate, mut interrupt) = signals()?;
     // From here on, too: the first signal may come as soon as the board says that it listens.
     let all_signals = signals()?;

@@ -14,6 +14,7 @@ use crate::{
     account::{self, Actor, Email, MaybeActor, Nickname, UserId},
     app::App,
     error::{Code, Result},
+    fault::{self, Point},
     http::{
         body::Progress,
         form::{Form, FormLimits, read_form},
@@ -306,7 +307,9 @@ fn feed_id(path: &PathFields) -> Result<FeedId> {
 }
 
 async fn read_feed_form(app: &App, headers: &HeaderMap, body: Body, files: &'static str) -> Result<Form<Spool>> {
-    read_form(headers, body, &[files], &FormLimits::default(), || app.media.upload()).await
+    let form = read_form(headers, body, &[files], &FormLimits::default(), || app.media.upload()).await?;
+    fault::point(Point::FormRead);
+    Ok(form)
 }
 
 fn uploads(form: Form<Spool>) -> Vec<Spool> {

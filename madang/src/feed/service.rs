@@ -11,6 +11,7 @@ use crate::{
     account::{self, Actor, UserId},
     app::App,
     error::{Code, Error, Problem, Result, Step},
+    fault::{self, Point},
     media::{self, Image, Staged},
     paging::Window,
     totals,
@@ -28,6 +29,7 @@ pub(super) async fn create(
     // The count first: it locks the row that the feed refers to.
     account::count_feeds(tx, author.id, 1).await?;
     let id = queries::insert(tx, author.id, text, now).await?;
+    fault::point(Point::FeedInserted);
     totals::add(tx, totals::FEEDS, 1).await?;
     let images = media::claim(app, tx, author.id, id.0, 0, staged).await?;
     Ok(FeedImages { feed: Feed::new(id, author, text, now), images })
@@ -44,6 +46,7 @@ pub(super) async fn update(
 ) -> Result<FeedImages> {
     // First, since it locks the row: what follows counts images, and must not count beside another update.
     queries::update(tx, id, author, &change.text, app.clock.now()).await?;
+    fault::point(Point::FeedUpdated);
     let FeedImages { feed, images } = owned(tx, author, id).await?;
     let (removed, mut images) = split(app, images, &change.targets)?;
     if images.len() + staged.len() > media::IMAGES_PER_FEED {
@@ -84,6 +87,7 @@ pub(crate) async fn delete_some_of(app: &App, tx: &mut Tx, author: UserId, limit
 async fn remove(app: &App, tx: &mut Tx, found: FeedImages) -> greenlit::Result<()> {
     media::remove(app, tx, &found.images).await?;
     queries::delete(tx, found.feed.id).await?;
+    fault::point(Point::FeedDeleted);
     account::count_feeds(tx, found.feed.author_id, -1).await?;
     totals::add(tx, totals::FEEDS, -1).await
 }

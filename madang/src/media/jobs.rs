@@ -7,7 +7,11 @@ use greenlit::{Job, Opts, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::{Image, queries, staging, store::Name};
-use crate::{app::App, jobs::Failure};
+use crate::{
+    app::App,
+    fault::{self, Point},
+    jobs::Failure,
+};
 
 /// The topic of jobs that delete objects.
 pub(crate) const DELETE: &str = "media.delete";
@@ -82,7 +86,9 @@ pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Failure> {
     let objects: Objects = job.payload()?;
     let delete = async |name: &String| -> Result<(), Failure> {
         let name = Name::parse(name).ok_or(NO_NAME)?;
-        Ok(app.media.store.delete(&name).await?)
+        app.media.store.delete(&name).await?;
+        fault::point(Point::ObjectDeleted);
+        Ok(())
     };
     join_all(objects.names.iter().map(delete)).await.into_iter().collect()
 }
@@ -106,14 +112,18 @@ pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
             return Ok(app.db.tx(Opts::default(), delete).await?);
         }
     }
-    let picture = app.media.budget.thumbnail(app.media.store.get(&name).await?).await?;
+    let original = app.media.store.get(&name).await?;
+    fault::point(Point::ThumbnailRead);
+    let picture = app.media.budget.thumbnail(original).await?;
     app.media.store.put(&thumbnail, picture.bytes).await?;
+    fault::point(Point::ThumbnailStored);
     let record = async |tx: &mut Tx| {
         queries::set_thumbnail(tx, name.key(), picture.width, picture.height).await?;
         if queries::claimed(tx, name.key()).await?.is_none() {
             tx.outbox(DELETE, &Objects { names: vec![thumbnail.to_string()] }).await?;
             tx.after_commit(app.wake_worker());
         }
+        fault::point(Point::ThumbnailRecorded);
         Ok::<(), greenlit::Error>(())
     };
     Ok(app.db.tx(Opts::default(), record).await?)
@@ -126,5 +136,8 @@ pub(crate) async fn sweep(app: &App) -> greenlit::Result<usize> {
     if expired.is_empty() {
         return Ok(0);
     }
-    staging::delete_staged(app, &expired).await
+    fault::point(Point::SweepFound);
+    let swept = staging::delete_staged(app, &expired).await?;
+    fault::point(Point::SweepCommitted);
+    Ok(swept)
 }

@@ -9,6 +9,7 @@ use crate::{
     account::UserId,
     app::App,
     error::{Code, Error, Result},
+    fault::{self, Point},
     http::body::Progress,
 };
 
@@ -52,6 +53,7 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
         pictures.push((image, name, encoded));
         progress.mark();
     }
+    fault::point(Point::PicturesEncoded);
     let now = app.clock.now();
     let images: Vec<&Image> = pictures.iter().map(|(image, ..)| image).collect();
     app.db
@@ -62,9 +64,11 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
                     return Err(Error::from(Code::TooManyUploads).retry_after(60));
                 }
             }
+            fault::point(Point::StagedWritten);
             Ok(())
         })
         .await?;
+    fault::point(Point::StagedCommitted);
     let mut staged = Vec::new();
     let mut failure = None;
     for (image, name, encoded) in pictures {
@@ -129,9 +133,11 @@ pub(crate) async fn claim(
     if claimed < staged.len() as u64 {
         return Err(Error::from(Code::Unavailable).caused_by("a staged image has expired"));
     }
+    fault::point(Point::ImagesClaimed);
     let claimed = |image: &Image| Image { feed_id: feed, position: first + image.position, ..image.clone() };
     let images: Vec<Image> = staged.iter().map(|staged| claimed(&staged.image)).collect();
     jobs::make_thumbnails(tx, &images).await?;
+    fault::point(Point::JobsPushed);
     tx.after_commit(app.wake_worker());
     Ok(images)
 }
@@ -143,7 +149,9 @@ pub(crate) async fn remove(app: &App, tx: &mut Tx, images: &[Image]) -> greenlit
     }
     let keys: Vec<&str> = images.iter().map(|image| image.image_key.as_str()).collect();
     queries::delete(tx, &keys).await?;
+    fault::point(Point::ImagesRemoved);
     jobs::delete_objects(tx, images).await?;
+    fault::point(Point::JobsPushed);
     tx.after_commit(app.wake_worker());
     Ok(())
 }
@@ -175,6 +183,7 @@ pub(super) async fn delete_staged(app: &App, images: &[Image]) -> greenlit::Resu
                 jobs::delete_objects(tx, &deleted).await?;
                 tx.after_commit(app.wake_worker());
             }
+            fault::point(Point::SweepEnding);
             Ok(deleted.len())
         })
         .await

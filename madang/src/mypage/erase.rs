@@ -11,7 +11,13 @@ use std::time::Duration;
 use greenlit::{Job, Opts, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::{account, account::UserId, app::App, feed};
+use crate::{
+    account,
+    account::UserId,
+    app::App,
+    fault::{self, Point},
+    feed,
+};
 
 /// The topic of jobs that remove what an erased user leaves behind.
 pub(crate) const ERASE: &str = "account.erase";
@@ -42,9 +48,12 @@ pub(crate) async fn erase(app: &App, job: &Job) -> Result<(), Box<dyn std::error
         if batch(app, tx, user).await? > 0 {
             begin(app, tx, user).await?;
         }
+        fault::point(Point::BatchEnding);
         Ok::<_, greenlit::Error>(())
     };
-    Ok(app.db.tx(Opts::default(), erase).await?)
+    app.db.tx(Opts::default(), erase).await?;
+    fault::point(Point::BatchCommitted);
+    Ok(())
 }
 
 /// Removes what is left of users whose time is over, some at a time; returns how much that was.

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::Result,
+    fault::{self, Point},
     http::{
         client::ClientAddress,
         input::{Document, Source},
@@ -136,9 +137,12 @@ async fn delete_profile(
     let erase = async |tx: &mut Tx| {
         service::erase(tx, &actor, &verified, now).await?;
         erase::begin(&app, tx, actor.id).await?;
+        fault::point(Point::ErasureEnding);
         Ok(Message { message: "Account Deleted" })
     };
-    write.run(&app, erase).await
+    let erased = write.run(&app, erase).await?;
+    fault::point(Point::ErasureCommitted);
+    Ok(erased)
 }
 
 /// The fields that tell two requests apart. A password has been checked before; its fingerprint would be kept for a day, and

@@ -13,7 +13,10 @@ use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
 use super::{Head, Name, Object};
-use crate::secret::random_name;
+use crate::{
+    fault::{self, Point},
+    secret::random_name,
+};
 
 /// What names of unfinished files start with; no key does.
 const TEMPORARY: &str = ".tmp-";
@@ -172,6 +175,7 @@ impl LocalStore {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
+            fault::point(Point::FileRemoved);
             // Even where it was absent: an earlier deletion may have failed right before this.
             sync_folder(parent(&path)?)
         })
@@ -260,9 +264,14 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file =
         tempfile::Builder::new().prefix(TEMPORARY).permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
     file.write_all(bytes)?;
+    fault::point(Point::FileWritten);
     file.as_file().sync_all()?;
+    fault::point(Point::FileSynced);
     file.persist(path)?;
-    sync_folder(folder)
+    fault::point(Point::FileRenamed);
+    sync_folder(folder)?;
+    fault::point(Point::FolderSynced);
+    Ok(())
 }
 
 fn parent(path: &Path) -> io::Result<&Path> {

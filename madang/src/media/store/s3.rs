@@ -19,7 +19,11 @@ use object_store::{
 use tokio::time::timeout;
 
 use super::{Head, Name, Object, Pieces};
-use crate::{clock::Timestamp, store_url::S3Url};
+use crate::{
+    clock::Timestamp,
+    fault::{self, Point},
+    store_url::S3Url,
+};
 use call::{CONNECT, GAP, IDLE, LONG, SHORT, call, failure, is_absent, not_whole, too_late};
 
 /// The most bytes that S3 lets a key have.
@@ -90,7 +94,10 @@ impl S3Store {
                 _ => Err(not_whole()),
             }
         };
-        call(LONG, put).await
+        fault::point(Point::BucketPut);
+        call(LONG, put).await?;
+        fault::point(Point::BucketStored);
+        Ok(())
     }
 
     /// Reads a whole object.
@@ -147,6 +154,7 @@ impl S3Store {
             Err(e) if is_absent(&e) => Ok(()),
             deleted => deleted,
         };
+        fault::point(Point::BucketDelete);
         call(SHORT, delete).await
     }
 
