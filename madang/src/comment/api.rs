@@ -60,9 +60,9 @@ async fn create_comment(
     Signed { actor, body }: Signed,
 ) -> Result<Written> {
     let new = NewComment::parse(&body.0)?;
-    let (viewer, now) = (MaybeActor(Some(actor.clone())), app.clock.now());
+    let viewer = MaybeActor(Some(actor.clone()));
     let create = async |tx: &mut Tx| {
-        let comment = service::create(tx, &actor, &new, now).await?;
+        let comment = service::create(tx, &actor, &new, &app.clock).await?;
         Ok(CommentView::new(&app, &viewer, comment))
     };
     key.of(actor.id)?.with(&body.0).run(&app, create).await

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     account::Actor,
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     error::{Code, Result},
     feed,
 };
@@ -17,12 +17,14 @@ use crate::{
 ///
 /// # Errors
 /// 404 if there is no such feed.
-pub(super) async fn create(tx: &mut Tx, author: &Actor, new: &NewComment, now: Timestamp) -> Result<Comment> {
+pub(super) async fn create(tx: &mut Tx, author: &Actor, new: &NewComment, clock: &Clock) -> Result<Comment> {
     // Both counts first: they lock the rows that the comment refers to, in the order in which everybody does.
     if !feed::count_comments(tx, new.feed_id, 1).await? {
         return Err(Code::FeedNotFound.into());
     }
     queries::count_by_author(tx, author.id, 1).await?;
+    // Not before the feed is locked: readers would see a comment appear before others that they have seen.
+    let now = clock.now();
     let id = queries::insert(tx, author.id, new, now).await?;
     Ok(Comment::new(id, author, new, now))
 }
