@@ -13,6 +13,7 @@
 mod inside;
 mod open;
 mod outside;
+mod tools;
 
 pub use inside::look_inside;
 pub use open::{Trace, repeat, trace};

@@ -61,6 +61,8 @@ pub struct Place {
 pub struct Inside {
     /// The board.
     pub app: App,
+    /// Its database.
+    pub database_url: String,
     _config: Config,
 }
 
@@ -158,7 +160,7 @@ impl Place {
         // Leases go by the database's clock, which nobody moves. Parked jobs stay parked.
         let due = format!("update greenlit_outbox set due = 0 where due < {}", i64::MAX);
         app.db.tx(Opts::default(), async |tx: &mut greenlit::Tx| tx.exec(&due, vec![]).await).await?;
-        Ok(Inside { app, _config: config })
+        Ok(Inside { app, database_url: config.database_url.clone(), _config: config })
     }
 
     /// Lets the time of staged images be over, for the sweeper of the next board.

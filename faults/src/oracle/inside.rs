@@ -2,19 +2,19 @@
 
 use std::{collections::BTreeSet, fmt::Debug};
 
-use futures_util::TryStreamExt;
-use greenlit::{Db, Dialect, FromRow, Opts, Tx};
-use indicatif::ProgressBar;
-use madang::{
-    check::{self, Finding},
-    jobs,
-};
-
+use super::tools;
 use crate::{
     Breach, Failure,
     history::{History, content_of},
     pictures,
     place::Inside,
+};
+use futures_util::TryStreamExt;
+use greenlit::{Db, FromRow};
+use indicatif::ProgressBar;
+use madang::{
+    check::{self, Finding},
+    jobs,
 };
 
 /// Lets a board do all that waits, and compares what it holds with the history.
@@ -43,7 +43,7 @@ pub async fn look_inside(inside: &Inside, history: &History) -> Result<Vec<Breac
         breaches.push(Breach::new('d', format!("{left} jobs are left")));
     }
     breaches.extend(check_itself(inside).await?);
-    breaches.extend(check_tables(&app.db).await?);
+    breaches.extend(tools::ask(inside).await?);
     Ok(breaches)
 }
 
@@ -116,41 +116,4 @@ async fn check_itself(inside: &Inside) -> Result<Vec<Breach>, Failure> {
     };
     check::check(&board, false, &ProgressBar::hidden(), note).await?;
     Ok(breaches)
-}
-
-/// What a server's own tools say of its tables; SQLite was asked by the board's check.
-async fn check_tables(db: &Db) -> Result<Vec<Breach>, Failure> {
-    let told: Vec<(String, String)> = match db.dialect() {
-        Dialect::MariaDb => {
-            let tables = "users, feeds, images, comments, feed_likes, comment_likes, follows, logins, totals";
-            let sql = format!("check table {tables}, greenlit_outbox, greenlit_commit_keys");
-            let told: Vec<(String, String, String, String)> = db.fetch(&sql, vec![]).await?;
-            told.into_iter().filter(|(.., said)| said != "OK").map(|(table, .., said)| (table, said)).collect()
-        }
-        Dialect::Postgres => amcheck(db).await?,
-        _ => Vec::new(),
-    };
-    Ok(told.into_iter().map(|(table, said)| Breach::new('f', format!("{table}: {said}"))).collect())
-}
-
-/// What pg_amcheck does, if PostgreSQL's contrib is installed: heaps row by row, B-trees with every row that they must have.
-async fn amcheck(db: &Db) -> Result<Vec<(String, String)>, Failure> {
-    let installable = "select count(*) from pg_available_extensions where name = 'amcheck'";
-    if db.fetch_one::<(i64,)>(installable, vec![]).await? == (0,) {
-        return Ok(Vec::new());
-    }
-    let install = "create extension if not exists amcheck";
-    db.tx(Opts::default(), async |tx: &mut Tx| tx.exec(install, vec![]).await).await?;
-    let heaps = "select cast(c.relname as text), found.msg from pg_class c cross join lateral verify_heapam(c.oid) found \
-                 where c.relkind = 'r' and c.relnamespace = cast('public' as regnamespace)";
-    let mut told: Vec<(String, String)> = db.fetch(heaps, vec![]).await?;
-    let trees = "select cast(c.relname as text), cast(bt_index_check(c.oid, true) as text) from pg_class c \
-                 join pg_am on pg_am.oid = c.relam and pg_am.amname = 'btree' \
-                 where c.relkind = 'i' and c.relnamespace = cast('public' as regnamespace)";
-    match db.fetch::<(String, String)>(trees, vec![]).await {
-        Ok(trees) if trees.is_empty() => told.push(("indexes".to_owned(), "there are none to check".to_owned())),
-        Ok(_) => {}
-        Err(e) => told.push(("indexes".to_owned(), e.to_string())),
-    }
-    Ok(told)
 }
