@@ -1,9 +1,12 @@
 //! Comments: writing, changing, deleting, and their lists.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use futures_util::future::join_all;
 use greenlit::{Opts, args};
 use serde_json::{Value, json};
+use tokio::{sync::Notify, time::sleep};
 
 use crate::support::{Answer, Client, TestApp, assert_answer, on_each_database};
 
@@ -44,7 +47,40 @@ async fn walk(client: &Client, query: &str) -> String {
     seen.join(" ")
 }
 
+/// Holds the feed's row until the clock was moved an hour, while somebody comments on it.
+async fn comment_while_an_hour_passes(app: &TestApp, client: &Client, feed: i64) -> Value {
+    let (locked, moved) = (Notify::new(), Notify::new());
+    let hold = async |tx: &mut greenlit::Tx| {
+        tx.exec("update feeds set title = title where id = ?", args![feed]).await?;
+        locked.notify_one();
+        moved.notified().await;
+        Ok::<_, greenlit::Error>(())
+    };
+    let move_clock = async {
+        // Long enough for the comment to have come as far as it can.
+        sleep(Duration::from_millis(300)).await;
+        app.clock.advance(Duration::from_secs(3_600));
+        moved.notify_one();
+    };
+    let comment = async {
+        locked.notified().await;
+        tokio::join!(client.comment(feed, "waited"), move_clock).0
+    };
+    let (held, comment) = tokio::join!(app.app.db.tx(Opts::default().attempts(1), hold), comment);
+    held.unwrap();
+    comment
+}
+
 on_each_database! {
+    async fn f01_a_comment_that_waited_for_its_feed_stands_behind_what_came_before(app: TestApp) {
+        let minsu = app.user("minsu").await;
+        let feed = minsu.create_feed("feed", &[]).await["id"].as_i64().unwrap();
+        let first = app.clock.now();
+        let waited = comment_while_an_hour_passes(&app, &minsu, feed).await;
+        let an_hour_later = first.after(Duration::from_secs(3_600)).to_string();
+        assert!(waited["create_dt"].as_str().unwrap() >= an_hour_later.as_str(), "{waited} before {an_hour_later}");
+    }
+
     async fn a_comment_is_written_changed_and_deleted(app: TestApp) {
         let (minsu, jiwoo) = (app.user("minsu").await, app.user("jiwoo").await);
         minsu.create_feed("feed", &[]).await;
