@@ -130,11 +130,9 @@ impl Place {
 
     /// Whether a board in this place passes the point.
     pub fn has(&self, point: Point) -> bool {
-        let name = point.name();
-        let only_with = |objects| if self.kind.1 == objects { Some(()) } else { None };
-        match name.split('.').next() {
-            Some("file" | "folder") => only_with(Objects::File).is_some(),
-            Some("bucket") => only_with(Objects::S3).is_some(),
+        match point.name().split('.').next() {
+            Some("file" | "folder") => self.kind.1 == Objects::File,
+            Some("bucket") => self.kind.1 == Objects::S3,
             _ => true,
         }
     }
