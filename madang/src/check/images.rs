@@ -3,7 +3,7 @@
 //! An object is stored before its image is claimed, and a thumbnail before the row tells of it; both are deleted after the row
 //! is gone. So an object that is missing while its row is there before and after the look is lost, whatever is under way.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io, ops::Range};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use greenlit::{Db, Opts, Result, Tx};
@@ -11,6 +11,7 @@ use greenlit::{Db, Opts, Result, Tx};
 use super::{BATCH, Board, Failure, Fault, Finding, PIECE, Report, SUSPECTS, orphans, queries};
 use crate::media::{
     Image, jobs,
+    picture::Format,
     store::{Name, Store},
 };
 
@@ -23,6 +24,7 @@ enum State {
     Well,
     Missing,
     Empty,
+    Cut,
 }
 
 /// An image, and how its objects were found.
@@ -55,7 +57,7 @@ pub(super) async fn check(board: &Board, report: &mut Report<'_>) -> Result<(), 
     Ok(tell_unmade(&board.db, bare, report).await?)
 }
 
-async fn look(store: &Store, image: Image) -> std::io::Result<Seen> {
+async fn look(store: &Store, image: Image) -> io::Result<Seen> {
     let name = Name::parse(&image.file_name());
     let original = state(store, name.as_ref()).await?;
     let thumbnail = match image.thumb_width {
@@ -65,13 +67,40 @@ async fn look(store: &Store, image: Image) -> std::io::Result<Seen> {
     Ok(Seen { image, original, thumbnail })
 }
 
-async fn state(store: &Store, name: Option<&Name>) -> std::io::Result<State> {
+async fn state(store: &Store, name: Option<&Name>) -> io::Result<State> {
     let Some(name) = name else { return Ok(State::Missing) };
-    match store.head(name).await {
-        Ok(object) if object.length == 0 => Ok(State::Empty),
-        Ok(_) => Ok(State::Well),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(State::Missing),
+    let whole = match store.head(name).await {
+        Ok(object) if object.length == 0 => return Ok(State::Empty),
+        Ok(object) => is_whole(store, name, object.length).await,
         Err(e) => Err(e),
+    };
+    match whole {
+        Ok(true) => Ok(State::Well),
+        Ok(false) => Ok(State::Cut),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether a picture goes on to its end: its last bytes tell it, or its first. No more of it is read.
+async fn is_whole(store: &Store, name: &Name, length: u64) -> io::Result<bool> {
+    const END_OF_PNG: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    const END_OF_JPEG: &[u8] = b"\xff\xd9";
+    let part = async |range: Range<u64>| -> io::Result<Vec<u8>> {
+        let pieces: Vec<bytes::Bytes> = store.open(name, Some(range)).await?.pieces.try_collect().await?;
+        Ok(pieces.concat())
+    };
+    let ends_with =
+        async |end: &[u8]| Ok::<_, io::Error>(part(length.saturating_sub(end.len() as u64)..length).await? == end);
+    match name.format() {
+        Format::Png => ends_with(END_OF_PNG).await,
+        Format::Jpeg => ends_with(END_OF_JPEG).await,
+        // Its second word is the number of bytes behind it.
+        Format::Webp => {
+            let head = part(0..length.min(8)).await?;
+            let told = head.last_chunk::<4>().filter(|_| head.len() == 8).map(|told| u32::from_le_bytes(*told));
+            Ok(told.is_some_and(|told| u64::from(told) + 8 == length))
+        }
     }
 }
 
@@ -94,12 +123,14 @@ async fn tell_lost(db: &Db, wrong: Vec<Seen>, report: &mut Report<'_>) -> Result
             State::Well => {}
             State::Missing => report.tell(&finding(Fault::ImageMissing, &image), false),
             State::Empty => report.tell(&finding(Fault::ImageEmpty, &image), false),
+            State::Cut => report.tell(&finding(Fault::ImageCut, &image), false),
         }
         let fault = match thumbnail {
             _ if row.thumb_width.is_none() => continue, // another repair was here
             State::Well => continue,
             State::Missing => Fault::ThumbnailMissing,
             State::Empty => Fault::ThumbnailEmpty,
+            State::Cut => Fault::ThumbnailCut,
         };
         // Of an image that is lost none can be made.
         let repaired = report.repair && original == State::Well && make_again(db, &image).await?;
@@ -141,7 +172,7 @@ async fn make_again(db: &Db, image: &Image) -> Result<bool> {
 
 fn finding(what: Fault, image: &Image) -> Finding {
     let name = match what {
-        Fault::ThumbnailMissing | Fault::ThumbnailEmpty => thumbnail_of(image),
+        Fault::ThumbnailMissing | Fault::ThumbnailEmpty | Fault::ThumbnailCut => thumbnail_of(image),
         _ => image.file_name(),
     };
     Finding::Object { what, name, feed_id: Some(image.feed_id) }

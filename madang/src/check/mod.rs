@@ -91,12 +91,18 @@ pub enum Fault {
     /// Its object has no bytes.
     #[serde(rename = "images.empty")]
     ImageEmpty,
+    /// Its object ends before the picture does.
+    #[serde(rename = "images.cut")]
+    ImageCut,
     /// An image has a thumbnail whose object is not there.
     #[serde(rename = "thumbnails.missing")]
     ThumbnailMissing,
     /// Its object has no bytes.
     #[serde(rename = "thumbnails.empty")]
     ThumbnailEmpty,
+    /// Its object ends before the picture does.
+    #[serde(rename = "thumbnails.cut")]
+    ThumbnailCut,
     /// An image needs a thumbnail, has none, and no job will make it.
     #[serde(rename = "thumbnails.unmade")]
     ThumbnailUnmade,
@@ -187,10 +193,11 @@ pub async fn check(
     mut found: impl FnMut(&Finding, bool) + Send,
 ) -> Result<Outcome, Failure> {
     let mut report = Report { found: &mut found, repair, bar, outcome: Outcome::default() };
-    database::check(&board.db, &mut report).await?;
-    numbers::check(&board.db, &mut report).await?;
-    images::check(board, &mut report).await?;
-    orphans::check(board, &mut report).await?;
+    if database::check(&board.db, &mut report).await? {
+        numbers::check(&board.db, &mut report).await?;
+        images::check(board, &mut report).await?;
+        orphans::check(board, &mut report).await?;
+    }
     Ok(report.outcome)
 }
 

@@ -101,13 +101,15 @@ fn of_object(fault: Fault, repair: bool, repaired: bool) -> (&'static str, &'sta
     let wrong = match fault {
         Fault::ImageMissing => "is missing",
         Fault::ImageEmpty => "has no bytes",
+        Fault::ImageCut => "ends before its end",
         Fault::ThumbnailMissing => "is a thumbnail that is missing",
         Fault::ThumbnailEmpty => "is a thumbnail that has no bytes",
+        Fault::ThumbnailCut => "is a thumbnail that ends before its end",
         Fault::ThumbnailUnmade => "has no thumbnail, and no job to make one",
         Fault::Orphan => "belongs to no image",
     };
     let remedy = match fault {
-        Fault::ImageMissing | Fault::ImageEmpty => {
+        Fault::ImageMissing | Fault::ImageEmpty | Fault::ImageCut => {
             "put it back from a backup of the images, or remove the image from its feed"
         }
         Fault::Orphan if repaired => "a job deletes it",

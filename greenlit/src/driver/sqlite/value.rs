@@ -28,11 +28,9 @@ pub(super) fn value(value: ValueRef<'_>) -> Value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(i) => Value::Int(i),
         ValueRef::Real(f) => Value::Float(f),
-        // SQLite does not check that text is UTF-8; what is not, is bytes.
-        ValueRef::Text(t) => match std::str::from_utf8(t) {
-            Ok(text) => Value::Text(text.to_owned()),
-            Err(_) => Value::Bytes(t.to_vec()),
-        },
+        // SQLite does not check that text is UTF-8. What is not was damaged: it is shown with replacement characters, since an
+        // error would hide all rows beside it.
+        ValueRef::Text(t) => Value::Text(String::from_utf8_lossy(t).into_owned()),
         ValueRef::Blob(b) => Value::Bytes(b.to_vec()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod busy;
 mod commit;
+mod damage;
 mod disk;
 mod files;
 mod keys;
