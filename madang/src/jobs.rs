@@ -5,9 +5,9 @@
 //! A job that fails is tried again with growing pauses, and parked when it has failed too often. What a node does not know
 //! it does not claim, so that an older node leaves a newer one's jobs alone.
 
-use std::{hash::BuildHasher, time::Duration};
+use std::{hash::BuildHasher, panic::AssertUnwindSafe, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use greenlit::Job;
 use tokio::sync::watch;
 
@@ -90,8 +90,17 @@ async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
 
 /// Runs until `stop` turns true, then ends after the jobs at hand.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
-    let lanes = LANES.iter().map(|lane| run_lane(&app, lane, stop.clone()));
-    tokio::join!(keep_sweeping(&app, stop.clone()), join_all(lanes));
+    let lanes = LANES.iter().map(|lane| keep_up(&stop, || run_lane(&app, lane, stop.clone())));
+    tokio::join!(keep_up(&stop, || keep_sweeping(&app, stop.clone())), join_all(lanes));
+}
+
+/// Begins again what has panicked, after a rest: the others go on meanwhile, and none of them is missing for ever.
+async fn keep_up<F: Future<Output = ()>>(stop: &watch::Receiver<bool>, work: impl Fn() -> F) {
+    // What a panic left behind is dropped with its future.
+    while AssertUnwindSafe(work()).catch_unwind().await.is_err() && !*stop.borrow() {
+        tracing::error!("a part of the worker has panicked and begins again");
+        tokio::time::sleep(REST).await;
+    }
 }
 
 async fn keep_sweeping(app: &App, mut stop: watch::Receiver<bool>) {
@@ -216,5 +225,32 @@ fn pause(job: &Job) -> Duration {
 fn log_failure(result: greenlit::Result<()>) {
     if let Err(e) = result {
         tracing::warn!(cause = %e, "the worker could not work and tries again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn f06_a_part_of_the_worker_that_panics_begins_again() {
+        let (stop, stopped) = watch::channel(false);
+        let begun = Cell::new(0);
+        keep_up(&stopped, || async {
+            begun.set(begun.get() + 1);
+            assert!(begun.get() > 3, "planned");
+        })
+        .await;
+        assert_eq!(begun.get(), 4);
+        // But not while the board stops.
+        stop.send(true).unwrap();
+        keep_up(&stopped, || async {
+            begun.set(begun.get() + 1);
+            panic!("planned");
+        })
+        .await;
+        assert_eq!(begun.get(), 5);
     }
 }
