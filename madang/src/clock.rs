@@ -88,11 +88,16 @@ impl Clock {
     pub fn advance(&self, time: Duration) {
         self.offset_us.fetch_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX), Relaxed);
     }
+
+    /// Moves the clock back, for tests of what that brings about.
+    pub fn turn_back(&self, time: Duration) {
+        self.offset_us.fetch_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX), Relaxed);
+    }
 }
 
 impl Timestamp {
     fn moved(self, by_us: i64) -> Timestamp {
-        Timestamp(self.0.saturating_add(by_us))
+        Timestamp(self.0.saturating_add(by_us).max(0))
     }
 }
 

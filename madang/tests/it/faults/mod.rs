@@ -1,10 +1,12 @@
 //! What the board depends on fails, and comes back: databases, disks, files, clocks, other nodes.
 
 mod busy;
+mod clock;
 mod commit;
 mod damage;
 mod disk;
 mod files;
+mod jobs;
 mod keys;
 mod load;
 mod nodes;
@@ -13,6 +15,7 @@ mod nodes;
 #[path = "../../../../greenlit/tests/laws/proxy.rs"]
 mod proxy;
 mod read_only;
+mod readers;
 mod restart;
 mod silence;
 mod start;
