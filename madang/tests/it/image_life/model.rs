@@ -95,7 +95,9 @@ pub(super) async fn see(app: &App) -> BTreeMap<u32, Seen> {
 /// A picture of this width, with a colour of its own.
 pub(super) fn picture(width: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let image = RgbImage::from_pixel(width, 2, colour(width));
+    // Wide ones are large enough for their thumbnails to take a while, in which other things happen.
+    let height = if width > NARROW { 300 } else { 2 };
+    let image = RgbImage::from_pixel(width, height, colour(width));
     image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
     bytes
 }
