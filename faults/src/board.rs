@@ -14,7 +14,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{Failure, client::Client, place::Place};
+use crate::{
+    Failure,
+    client::Client,
+    place::{FOLDERS, Place},
+};
 
 /// Far longer than a start or an end takes, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,7 +56,10 @@ impl Program {
         let log = File::options().create(true).append(true).open(place.log())?;
         command.arg("serve").envs(place.environment()).envs(fault.map(|fault| ("MADANG_FAULT", fault)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-        let mut child = command.spawn()?;
+        let mut child = {
+            let _alone = FOLDERS.write().await;
+            command.spawn()?
+        };
         let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
         let first = timeout(PATIENCE, lines.next_line()).await??.unwrap_or_default();
         let Some(address) = first.strip_prefix("Madang listens on   http://") else {

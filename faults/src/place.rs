@@ -16,6 +16,7 @@ use madang::{
     fault::Point,
 };
 use tempfile::TempDir;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::Failure;
 
@@ -64,7 +65,12 @@ pub struct Inside {
     /// Its database.
     pub database_url: String,
     _config: Config,
+    _unshared: RwLockReadGuard<'static, ()>,
 }
+
+/// Written by who starts a process: until it runs its program it has a copy of each lock of a folder that is held here, and
+/// the folder would look taken after the lock was given back.
+pub(crate) static FOLDERS: RwLock<()> = RwLock::const_new(());
 
 impl Place {
     /// An empty place.
@@ -151,6 +157,7 @@ impl Place {
     /// # Errors
     /// The board does not start.
     pub async fn later(&self) -> Result<Inside, Failure> {
+        let unshared = FOLDERS.read().await;
         let config = Config::new(&self.flags, self.flags.server.listen())?;
         let clock = Clock::default();
         let app = App::open(&config, clock.clone()).await?;
@@ -158,7 +165,7 @@ impl Place {
         // Leases go by the database's clock, which nobody moves. Parked jobs stay parked.
         let due = format!("update greenlit_outbox set due = 0 where due < {}", i64::MAX);
         app.db.tx(Opts::default(), async |tx: &mut greenlit::Tx| tx.exec(&due, vec![]).await).await?;
-        Ok(Inside { app, database_url: config.database_url.clone(), _config: config })
+        Ok(Inside { app, database_url: config.database_url.clone(), _config: config, _unshared: unshared })
     }
 
     /// Lets the time of staged images be over, for the sweeper of the next board.

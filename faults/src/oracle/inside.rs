@@ -1,6 +1,6 @@
 //! What the database and the store hold when all that waits is done: (a), (c), (d) and (f), compared row by row.
 
-use std::{collections::BTreeSet, fmt::Debug};
+use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
 use super::tools;
 use crate::{
@@ -15,7 +15,9 @@ use indicatif::ProgressBar;
 use madang::{
     check::{self, Finding},
     jobs,
+    media::store::Store,
 };
+use tokio::time::sleep;
 
 /// Lets a board do all that waits, and compares what it holds with the history.
 ///
@@ -23,10 +25,12 @@ use madang::{
 /// The database or the store does not answer.
 pub async fn look_inside(inside: &Inside, history: &History) -> Result<Vec<Breach>, Failure> {
     let app = &inside.app;
+    if matches!(app.media.store, Store::S3(_)) {
+        settle(&app.media.store).await?;
+    }
     jobs::run_all(app).await?;
     let mut breaches = compare_rows(&app.db, history).await?;
-    let objects: Vec<_> = app.media.store.list().try_collect().await?;
-    let stored: BTreeSet<String> = objects.iter().map(ToString::to_string).collect();
+    let stored = list(&app.media.store).await?;
     let expected = objects_of(history);
     let differ = |promise, of: &BTreeSet<String>, than: &BTreeSet<String>, what: &str| {
         let names: Vec<&String> = of.difference(than).collect();
@@ -45,6 +49,25 @@ pub async fn look_inside(inside: &Inside, history: &History) -> Result<Vec<Breac
     breaches.extend(check_itself(inside).await?);
     breaches.extend(tools::ask(inside).await?);
     Ok(breaches)
+}
+
+async fn list(store: &Store) -> Result<BTreeSet<String>, Failure> {
+    let objects: Vec<_> = store.list().try_collect().await?;
+    Ok(objects.iter().map(ToString::to_string).collect())
+}
+
+/// Waits until what a board had sent to its bucket before it died has arrived there. The sweeper comes an hour after it, but
+/// for us that hour is an instant: it must not delete what is yet to come.
+async fn settle(store: &Store) -> Result<(), Failure> {
+    let mut before = list(store).await?;
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        let now = list(store).await?;
+        if now == before {
+            return Ok(());
+        }
+        before = now;
+    }
 }
 
 /// The names of all objects that feeds have, by their addresses.

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use faults::{
     Breach,
     campaign::Campaign,
-    history::{PASSWORD, Sent, Write},
+    history::{History, PASSWORD, Sent, Write},
     oracle::{Trace, look_at, look_inside, read_log, repeat, trace},
     place::{Inside, Objects::File, Place, Rows::Sqlite},
 };
@@ -21,12 +21,21 @@ use super::campaign;
 /// A board that some have used for a while, and that nobody has broken yet.
 async fn used() -> Campaign {
     let mut campaign = campaign(Place::new(Sqlite, File).await.unwrap()).await;
-    let board = campaign.run(Duration::from_secs(1)).await.unwrap();
-    let breaches = campaign.look(board).await.unwrap();
-    assert!(breaches.is_empty(), "{breaches:#?}");
-    let history = campaign.load().history().clone();
-    assert!(history.counts.acknowledged > 20 && !history.comments.is_empty() && !history.likes.is_empty());
-    campaign
+    // A busy machine takes more than one.
+    for _ in 0..20 {
+        let board = campaign.run(Duration::from_secs(1)).await.unwrap();
+        let breaches = campaign.look(board).await.unwrap();
+        assert!(breaches.is_empty(), "{breaches:#?}");
+        let history = campaign.load().history().clone();
+        if history.counts.acknowledged > 20 && !history.likes.is_empty() && has_images(&history) {
+            return campaign;
+        }
+    }
+    panic!("the board is hardly used");
+}
+
+fn has_images(history: &History) -> bool {
+    history.feeds.values().any(|feed| !feed.images.is_empty())
 }
 
 /// Which promises were broken.
@@ -132,14 +141,18 @@ async fn f01_what_the_board_shows_is_held_against_the_history() {
 
     fs::remove_file(&file).unwrap();
     board.stop().await.unwrap();
-    let board = campaign.run(Duration::from_secs(2)).await.unwrap();
-    assert!(promises(&campaign.load().breaches()).contains('b'), "a reader follows an address into nothing");
-    board.stop().await.unwrap();
+    for _ in 0..20 {
+        campaign.run(Duration::from_secs(1)).await.unwrap().stop().await.unwrap();
+        if promises(&campaign.load().breaches()).contains('b') {
+            return;
+        }
+    }
+    panic!("a reader who follows an address into nothing tells of it");
 }
 
 #[test]
 fn f01_a_lost_feed_a_panic_and_a_secret_are_told() {
-    let history = faults::history::History::default();
+    let history = History::default();
     assert_eq!(promises(&read_log("all is well\n", &history)), "");
     assert_eq!(promises(&read_log("{\"message\":\"a task panicked\"}\n", &history)), "h");
     assert_eq!(promises(&read_log(&format!("log-in with {PASSWORD}\n"), &history)), "h");
