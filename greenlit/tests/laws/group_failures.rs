@@ -284,7 +284,10 @@ async fn law_41_a_disk_that_is_full_in_a_session(t: Arc<TestDb>) -> Result<()> {
             sessions.push(tokio::spawn(async move {
                 let full = large.await.unwrap();
                 let full = full.expect_err("the disk is full");
-                assert!(matches!(&full, Error::Database(e) if e.class == Class::Other), "{full:?}");
+                assert!(
+                    matches!(&full, Error::Database(e) if e.class == Class::Unavailable) && full.is_transient(),
+                    "{full:?}"
+                );
                 Ok(1)
             }));
         }
