@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use greenlit::{Db, Opts, args, testing::Scratch};
+use greenlit::{Db, Dialect, Opts, Reader, args, testing::Scratch};
 use madang::{migration::HISTORY, secret::Key};
 use serde_json::json;
 use tempfile::TempDir;
@@ -209,12 +209,12 @@ on_each_site! {
         for node in nodes {
             node.stop().await;
         }
-        let late = site.logs().matches(words[0]).count();
+        let late: usize = words.iter().map(|word| site.logs().matches(word).count()).sum();
         let deleted = recorder.deleted();
         assert!(names.iter().all(|name| deleted.contains_key(name)), "{} of {jobs} were deleted", deleted.len());
         let twice = deleted.values().sum::<usize>() - names.len();
-        assert!(twice <= late, "{twice} were deleted twice, and {late} jobs outlived their leases");
-        tell(&format!("{jobs} jobs in {took:?}; {late} outlived their leases, {twice} of them had been done"));
+        assert!(twice <= late, "{twice} were deleted twice, and {late} words came late");
+        tell(&format!("{jobs} jobs in {took:?}; {late} words came late, {twice} jobs had been done before"));
         site.assert_checked().await;
     }
 }
@@ -223,10 +223,22 @@ async fn left(db: &Db) -> i64 {
     db.fetch_one::<(i64,)>("select count(*) from greenlit_outbox", vec![]).await.unwrap().0
 }
 
+/// Whether nobody has locked the job's row, as a node does that was stopped in a transaction: then it is not claimed before
+/// that node goes on, or its connection ends.
+async fn is_free(db: &Db, job: i64) -> bool {
+    let sql = match db.dialect() {
+        Dialect::Sqlite => return true,
+        _ => "select id from greenlit_outbox where id = ? for update skip locked",
+    };
+    let locked = async |tx: &mut greenlit::Tx| tx.fetch_optional::<(i64,)>(sql, args![job]).await;
+    db.tx(Opts::default(), locked).await.unwrap().is_some()
+}
+
 /// Stops a node in the middle of a job, which it holds from then on, while the other goes on. Returns the job.
 async fn paused_with_a_job(node: &Board, db: &Db) -> i64 {
     let leased = async || {
-        let sql = "select id from greenlit_outbox where attempts > 0 order by id";
+        // What has failed waits for nobody.
+        let sql = "select id from greenlit_outbox where attempts > 0 and last_error is null order by id";
         db.fetch::<(i64,)>(sql, vec![]).await.unwrap()
     };
     for _ in 0..20 {
@@ -238,6 +250,7 @@ async fn paused_with_a_job(node: &Board, db: &Db) -> i64 {
         // On SQLite the other cannot go on if this one holds the one lock.
         if let Some((held,)) = after.iter().find(|job| before.contains(job))
             && left(db).await < there
+            && is_free(db, *held).await
         {
             return *held;
         }
