@@ -104,18 +104,17 @@ pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
     match queries::claimed(&mut app.db.single(), name.key()).await? {
         Some(image) if image.thumb_width.is_some() => return Ok(()),
         Some(_) => {}
-        // An attempt that was killed or given up may have stored it after the image's objects were deleted, or may yet.
-        None => {
-            if job.attempt > 1 {
-                delete_late(app, &thumbnail).await;
-            }
-            return Ok(app.db.tx(Opts::default(), delete).await?);
-        }
+        // An attempt that was killed may have stored it after the image's objects were deleted.
+        None => return Ok(app.db.tx(Opts::default(), delete).await?),
     }
     let original = app.media.store.get(&name).await?;
     fault::point(Point::ThumbnailRead);
     let picture = app.media.budget.thumbnail(original).await?;
-    app.media.store.put(&thumbnail, picture.bytes).await?;
+    if let Err(e) = app.media.store.put(&thumbnail, picture.bytes).await {
+        // It may arrive yet, after the image was removed. The same job, when it must have arrived, sees to that.
+        app.db.tx(Opts::default(), async |tx| tx.outbox_after(LATE, THUMBNAIL, &source).await).await?;
+        return Err(e.into());
+    }
     fault::point(Point::ThumbnailStored);
     let record = async |tx: &mut Tx| {
         queries::set_thumbnail(tx, name.key(), picture.width, picture.height).await?;
