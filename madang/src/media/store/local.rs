@@ -27,8 +27,8 @@ const PLACE: &str = "place";
 /// Bytes that are left free on the disk.
 const RESERVE: u64 = 256 << 20;
 
-/// Bytes that are read and sent at a time.
-const PIECE: usize = 64 * 1024;
+/// Bytes that are read and sent at a time. A reader who takes nothing holds about four times as many.
+const PIECE: usize = 32 * 1024;
 
 /// A folder with 256 sub-folders named by the first two characters of the keys in them. Clones are
 /// the same store. All methods do their work on a blocking thread.
