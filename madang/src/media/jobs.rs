@@ -111,8 +111,11 @@ pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
     fault::point(Point::ThumbnailRead);
     let picture = app.media.budget.thumbnail(original).await?;
     if let Err(e) = app.media.store.put(&thumbnail, picture.bytes).await {
-        // It may arrive yet, after the image was removed. The same job, when it must have arrived, sees to that.
-        app.db.tx(Opts::default(), async |tx| tx.outbox_after(LATE, THUMBNAIL, &source).await).await?;
+        // It may arrive yet, after the image was removed. The same job, when it must have arrived, sees to that, and for what comes
+        // later has one of its own. Not each attempt: in an outage of hours they would multiply.
+        if job.attempt == 1 {
+            app.db.tx(Opts::default(), async |tx| tx.outbox_after(LATE, THUMBNAIL, &source).await).await?;
+        }
         return Err(e.into());
     }
     fault::point(Point::ThumbnailStored);
