@@ -146,7 +146,7 @@ mod armed {
     /// One for the process: what passes a point, on whatever thread, knows of nothing but the point.
     static ARMED: OnceLock<Vec<Fault>> = OnceLock::new();
 
-    struct Fault {
+    pub(super) struct Fault {
         point: Point,
         action: Action,
         passage: u32,
@@ -167,7 +167,7 @@ mod armed {
         ARMED.set(faults).map_err(|_| "MADANG_FAULT was read before".to_owned())
     }
 
-    fn parse(text: &str) -> Option<Fault> {
+    pub(super) fn parse(text: &str) -> Option<Fault> {
         let (name, rest) = text.split_once('=')?;
         let (action, passage) = rest.split_once('@')?;
         let action = match action.split_once(':') {
@@ -212,5 +212,15 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Point::ALL.len());
+    }
+
+    #[test]
+    fn f01_a_fault_that_cannot_be_read_is_refused() {
+        for good in ["form.read=kill@1", "file.synced=panic@20", "sweep.found=sleep:250@3"] {
+            assert!(armed::parse(good).is_some(), "{good}");
+        }
+        for bad in ["", "form.read", "form.read=kill", "form.read=kill@0", "form.red=kill@1", "form.read=sleep@1"] {
+            assert!(armed::parse(bad).is_none(), "{bad}");
+        }
     }
 }
