@@ -78,7 +78,7 @@ impl Default for Lanes {
     /// Enough to keep all processors and connections at work, and so few that who is last waits for a fraction of a second. At
     /// the entrance quotas and the line for passwords refuse earlier, and say more.
     fn default() -> Lanes {
-        Lanes { images: Admission::new(256), entrance: Admission::new(512), others: Admission::new(256) }
+        Lanes { images: Admission::new(1_024), entrance: Admission::new(512), others: Admission::new(1_024) }
     }
 }
 

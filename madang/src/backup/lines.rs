@@ -17,8 +17,9 @@ use crate::secret::hex;
 
 /// How many pieces wait between a disk and what makes or takes them.
 const QUEUE: usize = 4;
-/// How many lines are read at a time.
-const LINES: usize = 200;
+/// How many lines are read at a time, and after how many bytes no further one is.
+const LINES: usize = 2_000;
+const BYTES: usize = 4 << 20;
 const BUFFER: usize = 256 * 1024;
 
 /// Writes lines into a temporary file without a name.
@@ -80,7 +81,7 @@ impl LineReader {
             let mut lines =
                 BufReader::with_capacity(BUFFER, GzDecoder::new(BufReader::with_capacity(BUFFER, file))).lines();
             loop {
-                let piece: io::Result<Vec<String>> = lines.by_ref().take(LINES).collect();
+                let piece = piece(&mut lines);
                 let is_last = !matches!(&piece, Ok(lines) if !lines.is_empty());
                 if sender.blocking_send(piece).is_err() || is_last {
                     return;
@@ -94,6 +95,16 @@ impl LineReader {
     pub(super) async fn next(&mut self) -> io::Result<Vec<String>> {
         self.pieces.recv().await.unwrap_or_else(|| Ok(Vec::new()))
     }
+}
+
+fn piece(lines: &mut impl Iterator<Item = io::Result<String>>) -> io::Result<Vec<String>> {
+    let (mut piece, mut bytes) = (Vec::new(), 0);
+    while piece.len() < LINES && bytes < BYTES {
+        let Some(line) = lines.next().transpose()? else { break };
+        bytes += line.len();
+        piece.push(line);
+    }
+    Ok(piece)
 }
 
 /// The sum of a file's bytes, and the file at its beginning again.
