@@ -95,12 +95,17 @@ pub(crate) async fn begin_restore(tx: &mut Tx, snapshot: &str) -> greenlit::Resu
     set(tx, RESTORING, snapshot).await
 }
 
-/// All is there: the next server may come, with the key that it has.
-pub(crate) async fn restored(tx: &mut Tx) -> greenlit::Result<()> {
-    for name in [RESTORING, KEY, IMAGES] {
+/// All is there, with the images at this place: the next server may come, with the key that it has.
+pub(crate) async fn restored(tx: &mut Tx, images: &str) -> greenlit::Result<()> {
+    for name in [RESTORING, KEY] {
         tx.exec(FORGET, args![name]).await?;
     }
-    Ok(())
+    set(tx, IMAGES, images).await
+}
+
+/// Whether a server has used the database.
+pub(crate) async fn is_used(r: &mut impl Reader) -> greenlit::Result<bool> {
+    Ok(find(r, KEY).await?.is_some())
 }
 
 async fn find(r: &mut impl Reader, name: &str) -> greenlit::Result<Option<String>> {

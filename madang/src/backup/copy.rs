@@ -11,6 +11,7 @@ use super::{
     lines::{LineReader, LineWriter, Written},
 };
 use crate::{
+    check::images::are_whole,
     media::store::{Name, Store},
     secret::hex,
 };
@@ -104,18 +105,19 @@ async fn copy_one(
     }
     let object = |bytes: &[u8]| Object(id, name.to_string(), bytes.len() as u64, hex(digest(&SHA256, bytes).as_ref()));
     match source.get(&name).await {
-        Ok(bytes) => {
+        Ok(bytes) if are_whole(name.format(), &bytes) => {
             let object = object(&bytes);
             place.images.put(&name, bytes).await.map_err(Failure::Place)?;
-            Ok(Outcome::Copied(object))
+            return Ok(Outcome::Copied(object));
         }
-        // The board has lost it. An earlier backup may have it.
-        Err(e) if e.kind() == ErrorKind::NotFound => match place.images.get(&name).await {
-            Ok(bytes) => Ok(Outcome::WasThere(object(&bytes))),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Outcome::Missing(name.to_string())),
-            Err(e) => Err(Failure::Place(e)),
-        },
-        Err(e) => Err(Failure::Images(e)),
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(Failure::Images(e)),
+        // The board has lost it, or its end. An earlier backup may have it.
+        _ => {}
+    }
+    match place.images.get(&name).await {
+        Ok(bytes) => Ok(Outcome::WasThere(object(&bytes))),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Outcome::Missing(name.to_string())),
+        Err(e) => Err(Failure::Place(e)),
     }
 }
 

@@ -65,7 +65,9 @@ async fn dump_table(
         }
         lines.write(text).await;
         if table.name == "images" {
-            names.write(rows.iter().filter_map(|row| objects(table, row)).collect()).await;
+            let objects: Option<String> = rows.iter().map(|row| objects(table, row)).collect();
+            let objects = objects.ok_or_else(|| greenlit::Error::Decode("the name of an image is none".to_owned()))?;
+            names.write(objects).await;
         }
         match rows.pop() {
             Some(row) => last = Some(row),

@@ -23,6 +23,8 @@ pub(crate) const TOPIC: &str = "backup.hold";
 /// How long a hold outlives its backup.
 const LEASE: Duration = Duration::from_secs(60);
 const EXTEND_EVERY: Duration = Duration::from_secs(15);
+/// How often in a row that may fail, with up to 10 s each time, before the hold would end.
+const FAILURES: u32 = 1;
 /// How often a job is made before giving up: the worker may be faster than its maker.
 const TRIES: u32 = 10;
 
@@ -67,12 +69,15 @@ impl Hold {
 
     /// Prolongs the hold for ever. Returns why it could not.
     pub(super) async fn keep(&self) -> Failure {
+        let mut failures = 0;
         loop {
             tokio::time::sleep(EXTEND_EVERY).await;
             match self.db.outbox().extend(&self.job, LEASE).await {
-                Ok(()) => {}
+                Ok(()) => failures = 0,
                 Err(greenlit::Error::Stale) => return stood_still(),
-                Err(e) => return e.into(),
+                Err(e) if failures == FAILURES => return e.into(),
+                // There is time for more.
+                Err(_) => failures += 1,
             }
         }
     }

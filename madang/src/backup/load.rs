@@ -36,6 +36,8 @@ pub struct Target {
     pub db: Db,
     /// Its images.
     pub store: Store,
+    /// Whether objects that are there already are its own.
+    pub keep_images: bool,
 }
 
 /// Brings a snapshot back. Until it has come to its end no server serves from the database; cancelled or killed, it can
@@ -51,14 +53,45 @@ pub async fn restore(
 ) -> Result<(), Failure> {
     let rows = intact(place, snapshot, ROWS, &manifest.rows_file).await?;
     let objects = intact(place, snapshot, OBJECTS, &manifest.objects_file).await?;
+    if place.is_within(&target.store).await.map_err(Failure::Place)? {
+        return Err(Failure::Refused(format!(
+            "the board cannot have its images in {place} itself: name another place"
+        )));
+    }
+    see_that_it_is_free(target).await?;
     prepare(&target.db, snapshot, manifest).await?;
     bar.set_message("objects");
     copy_objects(&target.store, place, objects, bar).await?;
     bar.set_message("rows");
     bar.set_position(0);
     load(&target.db, rows, bar).await?;
-    target.db.tx(Opts::default(), async |tx| installation::restored(tx).await).await?;
+    let images = target.store.place().await.map_err(Failure::Images)?;
+    target.db.tx(Opts::default(), async |tx| installation::restored(tx, &images).await).await?;
     target.db.migrate(HISTORY).await?;
+    Ok(())
+}
+
+/// Refuses a database that holds a board, or that a server uses, and images that may be another's; but for those that an
+/// attempt before this left. Nothing is changed.
+async fn see_that_it_is_free(target: &Target) -> Result<(), Failure> {
+    let db = &target.db;
+    // Where there are no tables yet, none of these can be asked.
+    if matches!(installation::restoring(&mut db.single()).await, Ok(Some(_))) {
+        return Ok(());
+    }
+    let refused = |why: &str| Err(Failure::Refused(why.to_owned()));
+    if matches!(db.fetch_optional::<(i64,)>("select id from users limit 1", Vec::new()).await, Ok(Some(_))) {
+        return refused("the database holds a board already: name an empty one");
+    }
+    // A file's server would have the lock of its folder.
+    if db.dialect() != Dialect::Sqlite && matches!(installation::is_used(&mut db.single()).await, Ok(true)) {
+        return refused("a server has used this database, and may still: stop it, and name one that is newly made");
+    }
+    if !target.keep_images && target.store.list().try_next().await.map_err(Failure::Images)?.is_some() {
+        return refused(
+            "there are images in this place already: name an empty one, or tell by --keep-images that they are this board's",
+        );
+    }
     Ok(())
 }
 
@@ -66,24 +99,23 @@ pub async fn restore(
 async fn prepare(db: &Db, snapshot: &str, manifest: &Manifest) -> Result<(), Failure> {
     let history = usize::try_from(manifest.schema).ok().and_then(|schema| HISTORY.get(..schema)).unwrap_or(HISTORY);
     db.migrate(history).await.map_err(|e| match e {
-        Error::Migration(_) => {
+        Error::Migration(why) => {
             let version = &manifest.madang;
-            Failure::Refused(format!(
-                "{snapshot} is of madang {version}, and the database of a newer one: name an empty one"
-            ))
+            Failure::Refused(format!("the tables for {snapshot}, of madang {version}, cannot be made: {why}"))
         }
         e => e.into(),
     })?;
+    let tables = || SCHEMA.iter().filter(|table| manifest.rows.contains_key(table.name));
     let prepare = async |tx: &mut Tx| {
         if installation::restoring(tx).await?.is_none() {
-            for table in SCHEMA.iter().filter(|table| table.name != "totals") {
+            for table in tables().filter(|table| table.name != "totals") {
                 let any = format!("select 1 from {} limit 1", table.name);
                 if tx.fetch_optional::<(i64,)>(&any, Vec::new()).await?.is_some() {
                     return Ok(false);
                 }
             }
         }
-        for table in SCHEMA.iter().rev() {
+        for table in tables().rev() {
             tx.exec(&format!("delete from {}", table.name), Vec::new()).await?;
         }
         installation::begin_restore(tx, snapshot).await?;

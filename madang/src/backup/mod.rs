@@ -139,8 +139,8 @@ impl From<greenlit::Error> for Failure {
 /// Makes a backup of what the database holds at one moment from now on, and of all objects that it names. `missing` is told of
 /// the objects that are nowhere. Memory is bounded, however large the board is.
 ///
-/// Cancelled or killed, it leaves objects that the next backup finds there, and no snapshot. The deletions that it holds up go
-/// on within a minute.
+/// Cancelled or killed, it leaves objects that the next backup need not send again, and no snapshot. The deletions that it holds
+/// up go on within a minute.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -151,6 +151,15 @@ pub async fn back_up(
     bar: &ProgressBar,
     missing: impl FnMut(&str) + Send,
 ) -> Result<Made, Failure> {
+    if place.is_within(&source.store).await.map_err(Failure::Place)? {
+        return Err(Failure::Refused(format!("{place} holds the board's own images: name another place")));
+    }
+    let snapshot = place::name(now);
+    if let Some(newest) = place.snapshots().await.map_err(Failure::Place)?.pop().filter(|newest| *newest >= snapshot) {
+        return Err(Failure::Refused(format!(
+            "{newest} in {place} is of a later time than now: set the clock, or remove it"
+        )));
+    }
     let hold = hold::Hold::begin(&source.db).await?;
     let work = read_and_copy(source, place, bar, missing);
     let read = tokio::select! {
@@ -173,7 +182,6 @@ pub async fn back_up(
         missing: copied.missing,
         objects_file: copied.file.summed(),
     };
-    let snapshot = place::name(now);
     place.save(&snapshot, ROWS, dumped.file.file).await.map_err(Failure::Place)?;
     place.save(&snapshot, OBJECTS, copied.file.file).await.map_err(Failure::Place)?;
     place.save(&snapshot, MANIFEST, file_of(&manifest).map_err(Failure::Place)?).await.map_err(Failure::Place)?;

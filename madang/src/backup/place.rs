@@ -3,7 +3,7 @@
 use std::{
     fmt,
     fs::{self, File, TryLockError},
-    io::{self, BufWriter, ErrorKind, Write},
+    io::{self, ErrorKind},
     path::PathBuf,
 };
 
@@ -87,6 +87,11 @@ impl Place {
         Ok(Place { images: Store::S3(images), files: Files::Bucket { url: url.clone(), store }, _lock: None })
     }
 
+    /// Whether its pool of objects is this store: it would be a copy of itself.
+    pub(super) async fn is_within(&self, store: &Store) -> io::Result<bool> {
+        Ok(self.images.place().await? == store.place().await?)
+    }
+
     /// The names of all snapshots that came to their end, the oldest first.
     pub(super) async fn snapshots(&self) -> io::Result<Vec<String>> {
         let mut names: Vec<String> = match &self.files {
@@ -119,8 +124,7 @@ impl Place {
                 spawn_blocking(move || {
                     make_private(&folder)?;
                     let mut kept = tempfile::NamedTempFile::new_in(&folder)?;
-                    io::copy(&mut io::BufReader::new(file), &mut BufWriter::new(&mut kept))?;
-                    kept.flush()?;
+                    io::copy(&mut io::BufReader::new(file), &mut kept)?;
                     kept.as_file().sync_all()?;
                     kept.persist(folder.join(name))?;
                     File::open(&folder)?.sync_all()?;

@@ -82,10 +82,26 @@ async fn state(store: &Store, name: Option<&Name>) -> io::Result<State> {
     }
 }
 
-/// Whether a picture goes on to its end: its last bytes tell it, or its first. No more of it is read.
+const END_OF_PNG: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+const END_OF_JPEG: &[u8] = b"\xff\xd9";
+
+/// Whether a picture that was read goes on to its end.
+pub(crate) fn are_whole(format: Format, bytes: &[u8]) -> bool {
+    match format {
+        Format::Png => bytes.ends_with(END_OF_PNG),
+        Format::Jpeg => bytes.ends_with(END_OF_JPEG),
+        Format::Webp => tells_length(bytes.get(..8).unwrap_or_default(), bytes.len() as u64),
+    }
+}
+
+/// Whether the second word of a WebP's head is the number of bytes behind it.
+fn tells_length(head: &[u8], length: u64) -> bool {
+    let told = head.last_chunk::<4>().filter(|_| head.len() == 8).map(|told| u32::from_le_bytes(*told));
+    told.is_some_and(|told| u64::from(told) + 8 == length)
+}
+
+/// The same of one in the store: its last bytes tell it, or its first. No more of it is read.
 async fn is_whole(store: &Store, name: &Name, length: u64) -> io::Result<bool> {
-    const END_OF_PNG: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
-    const END_OF_JPEG: &[u8] = b"\xff\xd9";
     let part = async |range: Range<u64>| -> io::Result<Vec<u8>> {
         let pieces: Vec<bytes::Bytes> = store.open(name, Some(range)).await?.pieces.try_collect().await?;
         Ok(pieces.concat())
@@ -95,12 +111,7 @@ async fn is_whole(store: &Store, name: &Name, length: u64) -> io::Result<bool> {
     match name.format() {
         Format::Png => ends_with(END_OF_PNG).await,
         Format::Jpeg => ends_with(END_OF_JPEG).await,
-        // Its second word is the number of bytes behind it.
-        Format::Webp => {
-            let head = part(0..length.min(8)).await?;
-            let told = head.last_chunk::<4>().filter(|_| head.len() == 8).map(|told| u32::from_le_bytes(*told));
-            Ok(told.is_some_and(|told| u64::from(told) + 8 == length))
-        }
+        Format::Webp => Ok(tells_length(&part(0..length.min(8)).await?, length)),
     }
 }
 

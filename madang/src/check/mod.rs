@@ -6,7 +6,7 @@
 //! leave objects to the board's own jobs.
 
 mod database;
-mod images;
+pub(crate) mod images;
 mod numbers;
 mod orphans;
 pub(crate) mod queries;

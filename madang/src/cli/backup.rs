@@ -12,8 +12,8 @@ use crate::{
     check::{self, Board, Finding},
     clock::Clock,
     config::{Config, Flags, Images},
-    installation,
     media::store::{LocalStore, S3Store, Store},
+    migration,
     store_url::StoreUrl,
 };
 
@@ -49,6 +49,10 @@ pub struct Restore {
     /// The backup to restore [default: the newest]
     #[arg(long, value_name = "NAME")]
     pub snapshot: Option<String>,
+
+    /// Take the images that are there for this board's own, which were not lost with its database
+    #[arg(long)]
+    pub keep_images: bool,
 }
 
 /// Backs a board up, which may be serving meanwhile. The exit code is 0 if the backup has everything, else 1.
@@ -59,7 +63,8 @@ pub async fn back_up(flags: &Flags, args: &Backup) -> Result<ExitCode, String> {
     if args.verify_only {
         let place = Place::existing(&place(&args.place)?).await?;
         let found = backup::find(&place, None).await.map_err(|e| e.to_string())?;
-        return verify(&place, &found.0, &found.1).await;
+        let well = verify(&place, &found.0, &found.1).await?;
+        return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let source = source(flags).await?;
     let place = Place::open(&place(&args.place)?).await?;
@@ -72,16 +77,23 @@ pub async fn back_up(flags: &Flags, args: &Backup) -> Result<ExitCode, String> {
     let rows: u64 = manifest.rows.values().sum();
     let (objects, bytes) = (manifest.objects, indicatif::HumanBytes(manifest.object_bytes));
     say(&format!("{snapshot}: {rows} rows, {objects} objects of {bytes}, {copied} of them new"));
-    if let Some(keep) = args.keep {
-        let pruned = backup::prune(&place, keep.into()).await.map_err(|e| e.to_string())?;
-        say(&format!("Removed {} older backups and {} objects", pruned.snapshots, pruned.objects));
-    }
-    let verified = if args.verify { verify(&place, snapshot, manifest).await? } else { ExitCode::SUCCESS };
     if manifest.missing > 0 {
         say(&format!("{} objects are missing on the board: madang check tells of which feeds", manifest.missing));
         return Ok(ExitCode::FAILURE);
     }
-    Ok(verified)
+    if args.verify {
+        // As it can be read by now.
+        let (snapshot, manifest) = backup::find(&place, Some(snapshot)).await.map_err(|e| e.to_string())?;
+        if !verify(&place, &snapshot, &manifest).await? {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    // Last: the older ones stay until the new one is known to be good.
+    if let Some(keep) = args.keep {
+        let pruned = backup::prune(&place, keep.into()).await.map_err(|e| e.to_string())?;
+        say(&format!("Removed {} older backups and {} objects", pruned.snapshots, pruned.objects));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Brings a board back into an empty database and an empty place of images, and checks it. The exit code is 0 if all is well,
@@ -101,7 +113,7 @@ pub async fn restore(flags: &Flags, args: &Restore) -> Result<ExitCode, String> 
         Images::S3(url) => Store::S3(S3Store::open(url)?),
     };
     let db = Db::open(&config.database_url).await.map_err(|e| backup::Failure::from(e).to_string())?;
-    let target = Target { db, store };
+    let target = Target { db, store, keep_images: args.keep_images };
     let bar = bar();
     let restored = backup::restore(&target, &place, (&snapshot, &manifest), &bar).await;
     bar.finish_and_clear();
@@ -125,13 +137,13 @@ async fn source(flags: &Flags) -> Result<Source, String> {
     let store = Store::beside(&media).await.map_err(|e| format!("{}: {e}", flags.sources.name("media.url")))?;
     let db = Db::open(&url).await.map_err(|e| backup::Failure::from(e).to_string())?;
     super::same_board(flags, &db, &store).await?;
-    if let Some(snapshot) = installation::restoring(&mut db.single()).await.map_err(|e| e.to_string())? {
-        return Err(format!("a restore of {snapshot} did not end: run it again"));
+    if !migration::is_current(&db).await.map_err(|e| backup::Failure::from(e).to_string())? {
+        return Err("the database is of another version: use the program of the server that serves it".to_owned());
     }
     Ok(Source { db, store })
 }
 
-async fn verify(place: &Place, snapshot: &str, manifest: &Manifest) -> Result<ExitCode, String> {
+async fn verify(place: &Place, snapshot: &str, manifest: &Manifest) -> Result<bool, String> {
     let bar = bar();
     let wrong = |what: &str| bar.suspend(|| say(what));
     let verdict = backup::verify(place, (snapshot, manifest), &bar, wrong).await;
@@ -139,10 +151,10 @@ async fn verify(place: &Place, snapshot: &str, manifest: &Manifest) -> Result<Ex
     let verdict = verdict.map_err(|e| e.to_string())?;
     if verdict.wrong == 0 {
         say(&format!("{snapshot} can be restored: its rows agree, and {} objects have their bytes.", verdict.objects));
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        say(&format!("{} things are wrong in {snapshot}.", verdict.wrong));
     }
-    say(&format!("{} things are wrong in {snapshot}.", verdict.wrong));
-    Ok(ExitCode::FAILURE)
+    Ok(verdict.wrong == 0)
 }
 
 /// A folder may be named without more.

@@ -31,8 +31,17 @@ fn find_database(url: &str) -> Result<(), String> {
     }
 }
 
+/// Refuses a database that is being restored, whose rows come last: all objects would look like nobody's.
+async fn is_whole(db: &Db) -> Result<(), String> {
+    match installation::restoring(&mut db.single()).await.map_err(|e| format!("the database does not serve: {e}"))? {
+        Some(snapshot) => Err(format!("a restore of {snapshot} did not end: run it again")),
+        None => Ok(()),
+    }
+}
+
 /// Refuses images that are not those of the database: all of them would look lost, and what is there nobody's.
 async fn same_board(flags: &Flags, db: &Db, store: &Store) -> Result<(), String> {
+    is_whole(db).await?;
     let known =
         installation::images(&mut db.single()).await.map_err(|e| format!("the database does not serve: {e}"))?;
     let place = store.place().await.map_err(|e| format!("the images cannot be looked at: {e}"))?;

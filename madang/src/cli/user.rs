@@ -10,7 +10,7 @@ use greenlit::{Db, Opts, Tx};
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
-use super::find_database;
+use super::{find_database, is_whole};
 use crate::{
     account::{Email, Nickname, Passwords, UserId, queries, service},
     clock::Clock,
@@ -100,6 +100,7 @@ async fn open(url: &str) -> Result<Db, String> {
     let failed = |e: greenlit::Error| format!("the database does not serve: {e}");
     let db = Db::open(url).await.map_err(failed)?;
     db.migrate(migration::HISTORY).await.map_err(failed)?;
+    is_whole(&db).await?;
     Ok(db)
 }
 

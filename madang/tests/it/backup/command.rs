@@ -104,6 +104,55 @@ async fn f39_a_half_restored_board_does_not_serve() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_harm_a_board_is_refused() {
+    let (outer, data) = folder();
+    let mut board = Board::start(&data).await;
+    board.log_in("ann").await;
+    board.create_feed("one", &[pictures::png()]).await;
+    board.stop().await;
+    let images = format!("file:{}", data.join("images").display());
+    let (place, anew) = (outer.path().join("backups"), outer.path().join("anew"));
+    let place = place.to_str().unwrap();
+
+    // Its own images are no place of backups, whose older ones are removed.
+    let (code, _, told) = run(&data, &["backup", data.to_str().unwrap(), "--keep", "1"]).await;
+    assert!(code == 2 && told.contains("the board's own images"), "{told}");
+    // Nor are those of a board that serves the place for a trial.
+    run(&data, &["backup", place]).await;
+    let (code, _, told) = run(&anew, &["restore", place, "--media", &images]).await;
+    assert!(code == 2 && told.contains("--keep-images"), "{told}");
+    let pool = format!("file:{place}/images");
+    let (code, _, told) = run(&anew, &["restore", place, "--media", &pool, "--keep-images"]).await;
+    assert!(code == 2 && told.contains("name another place"), "{told}");
+    // The database alone was lost.
+    let (code, said, told) = run(&anew, &["restore", place, "--media", &images, "--keep-images"]).await;
+    assert_eq!((code, said.lines().last()), (0, Some("All is well.")), "{said} {told}");
+    fs::create_dir(anew.join("images")).unwrap();
+    let (code, _, told) = run(&anew, &["check"]).await;
+    assert!(
+        code == 2 && told.contains("the images of this database"),
+        "the place is known from the restore on: {told}"
+    );
+
+    // An image that was cut off takes no backup's place.
+    let (code, said, _) = run(&data, &["backup", place, "--verify", "--keep", "1"]).await;
+    assert!(code == 0 && said.contains("Removed 1"), "{said}");
+    let other = outer.path().join("other");
+    let object = walk(&data.join("images"));
+    fs::write(&object, &fs::read(&object).unwrap()[..40]).unwrap();
+    let (code, said, _) = run(&data, &["backup", other.to_str().unwrap(), "--keep", "1"]).await;
+    assert!(code == 1 && said.contains("is missing"), "{said}");
+    let (code, said, _) = run(&data, &["backup", place, "--verify"]).await;
+    assert!(code == 0 && said.contains("can be restored"), "an earlier one has it: {said}");
+}
+
+/// The one object in a folder of images.
+fn walk(folder: &Path) -> std::path::PathBuf {
+    let shards = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    shards.flat_map(|shard| fs::read_dir(shard).unwrap()).next().unwrap().unwrap().path()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_place_of_backups_is_told_in_one_line() {
     let (outer, data) = folder();
     Board::start(&data).await.stop().await;

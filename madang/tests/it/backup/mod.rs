@@ -71,7 +71,7 @@ async fn empty(dialect: Dialect) -> (Scratch, tempfile::TempDir, Target) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::Local(LocalStore::open(folder.path()).await.unwrap());
     let db = Db::open(scratch.url()).await.unwrap();
-    (scratch, folder, Target { db, store })
+    (scratch, folder, Target { db, store, keep_images: false })
 }
 
 async fn restore(target: &Target, place: &Place) -> Result<(), Failure> {
@@ -142,6 +142,9 @@ on_each_database! {
             let id = target.db.tx(Opts::default(), async |tx| tx.insert(add, vec![]).await).await.unwrap();
             assert_eq!(id, ids.0 + 1);
             assert!(matches!(restore(&target, place).await, Err(Failure::Refused(why)) if why.contains("board already")));
+            let now = app.clock.now().before(std::time::Duration::from_secs(60));
+            let early = backup::back_up(&source, place, now, &ProgressBar::hidden(), |_| {}).await;
+            assert!(matches!(early, Err(Failure::Refused(why)) if why.contains("later time")));
         }
     }
 

@@ -36,8 +36,12 @@ impl S3Store {
         let mut writing = WriteMultipart::new_with_chunk_size(parts, PART);
         while !part.is_empty() {
             writing.put(part.into());
-            let sent = timeout(PATIENCE, writing.wait_for_capacity(1)).await;
-            sent.map_err(|_| too_late())?.map_err(|e| failure(&e))?;
+            let sent = timeout(PATIENCE, writing.wait_for_capacity(1)).await.map_err(|_| too_late());
+            if let Err(e) = sent.and_then(|sent| sent.map_err(|e| failure(&e))) {
+                // Else the parts would be kept, and paid for.
+                let _ = timeout(SHORT.total, writing.abort()).await;
+                return Err(e);
+            }
             (file, part) = read_part(file).await?;
         }
         let finished = timeout(PATIENCE, writing.finish()).await;
