@@ -126,7 +126,7 @@ mod s3 {
         assert_eq!(app.work().await, 1, "the deletion");
         let retry = "update greenlit_outbox set due = 0 where attempts > 0";
         app.app.db.tx(greenlit::Opts::default(), async |tx| tx.exec(retry, vec![]).await).await.unwrap();
-        assert_eq!(app.work().await, 1, "the thumbnail's second attempt finds no image");
+        assert_eq!(app.work().await, 2, "the thumbnail's second attempt finds no image, and has its object deleted");
         assert!(app.bucket().deliver().await > 0);
         assert_eq!(count_objects(&app).await, 1);
         make_due(&app).await;

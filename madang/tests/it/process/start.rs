@@ -11,7 +11,7 @@ use greenlit::testing::Scratch;
 use tokio::{net::TcpListener, time::timeout};
 
 use super::{Board, PATIENCE, folder, images, madang};
-use crate::support::pictures;
+use crate::support::{bucket::Bucket, pictures};
 
 /// Everything that a first visitor does, then the same board after a crash.
 async fn serves_and_survives(data: &Path, arguments: &[&str]) {
@@ -76,9 +76,15 @@ mod defect_07_boards_that_start_at_once_on_an_empty_database_all_serve {
     }
 
     async fn serve(scratch: Scratch) {
-        let folders: Vec<_> = (0..4).map(|_| folder()).collect();
-        let starts =
-            folders.iter().map(|(_, data)| async { Board::start_with(data, &["--database-url", scratch.url()]).await });
+        // Boards of one database share their key and their images.
+        let (folders, bucket): (Vec<_>, _) = ((0..4).map(|_| folder()).collect(), Bucket::new().await.unwrap());
+        for (_, data) in &folders {
+            fs::create_dir(data).unwrap();
+            fs::write(data.join("key"), "7a".repeat(32)).unwrap();
+            fs::set_permissions(data.join("key"), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let arguments = ["--database-url", scratch.url(), "--media", &bucket.url()];
+        let starts = folders.iter().map(|(_, data)| async { Board::start_with(data, &arguments).await });
         let mut boards = futures_util::future::join_all(starts).await;
         for (n, board) in boards.iter_mut().enumerate() {
             board.log_in(&format!("user{n}")).await;
