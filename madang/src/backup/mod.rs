@@ -139,8 +139,8 @@ impl From<greenlit::Error> for Failure {
 /// Makes a backup of what the database holds at one moment from now on, and of all objects that it names. `missing` is told of
 /// the objects that are nowhere. Memory is bounded, however large the board is.
 ///
-/// Cancelled or killed, it leaves objects that the next backup need not send again, and no snapshot. The deletions that it holds
-/// up go on within a minute.
+/// Cancelled or killed, it leaves objects, which the next backup copies anew, and no snapshot. The deletions that it holds up go
+/// on within a minute.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -155,13 +155,14 @@ pub async fn back_up(
         return Err(Failure::Refused(format!("{place} holds the board's own images: name another place")));
     }
     let snapshot = place::name(now);
-    if let Some(newest) = place.snapshots().await.map_err(Failure::Place)?.pop().filter(|newest| *newest >= snapshot) {
+    let previous = place.snapshots().await.map_err(Failure::Place)?.pop();
+    if let Some(newest) = previous.as_ref().filter(|newest| **newest >= snapshot) {
         return Err(Failure::Refused(format!(
             "{newest} in {place} is of a later time than now: set the clock, or remove it"
         )));
     }
     let hold = hold::Hold::begin(&source.db).await?;
-    let work = read_and_copy(source, place, bar, missing);
+    let work = read_and_copy(source, place, previous.as_deref(), bar, missing);
     let read = tokio::select! {
         read = work => read,
         lost = hold.keep() => Err(lost),
@@ -192,11 +193,12 @@ pub async fn back_up(
 async fn read_and_copy(
     source: &Source,
     place: &Place,
+    previous: Option<&str>,
     bar: &ProgressBar,
     missing: impl FnMut(&str) + Send,
 ) -> Result<(Dumped, Copied), Failure> {
-    let previous = match place.snapshots().await.map_err(Failure::Place)?.pop() {
-        Some(snapshot) => Some(place.read(&snapshot, OBJECTS).await.map_err(Failure::Place)?),
+    let previous = match previous {
+        Some(snapshot) => Some(place.read(snapshot, OBJECTS).await.map_err(Failure::Place)?),
         None => None,
     };
     bar.set_message("rows");

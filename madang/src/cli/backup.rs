@@ -4,9 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use greenlit::Db;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{find_database, say};
+use super::{bar, find_database, say};
 use crate::{
     backup::{self, Manifest, Place, Source, Target},
     check::{self, Board, Finding},
@@ -121,8 +120,8 @@ pub async fn restore(flags: &Flags, args: &Restore) -> Result<ExitCode, String> 
     let rows: u64 = manifest.rows.values().sum();
     say(&format!("Restored {snapshot}, taken {}: {rows} rows, {} objects", manifest.taken, manifest.objects));
     let board = Board { db: target.db, store: target.store, clock: Clock::default() };
-    let bar = self::bar();
-    let show = |finding: &Finding, _| bar.suspend(|| say(&check_line(finding)));
+    let bar = super::bar();
+    let show = |finding: &Finding, _| bar.suspend(|| say(&super::check::sentence(finding, false, false)));
     let outcome = check::check(&board, false, &bar, show).await.map_err(|e| e.to_string())?;
     bar.finish_and_clear();
     say(if outcome.found == 0 { "All is well." } else { "Not all is well: see madang check." });
@@ -162,18 +161,5 @@ fn place(text: &str) -> Result<StoreUrl, String> {
     match text.split_once(':') {
         Some(("s3" | "file", _)) => StoreUrl::parse(text).map_err(|e| format!("the place of the backups {e}")),
         _ => Ok(StoreUrl::Folder(PathBuf::from(text))),
-    }
-}
-
-fn check_line(finding: &Finding) -> String {
-    serde_json::to_string(finding).unwrap_or_default()
-}
-
-/// A line that is seen on a terminal only.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("{spinner} {msg}: {human_pos}, {elapsed}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

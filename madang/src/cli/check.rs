@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use greenlit::Db;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::{find_database, say};
+use super::{bar, find_database, say};
 use crate::{
     check::{Board, Failure, Fault, Finding, Outcome, check},
     clock::Clock,
@@ -65,17 +64,8 @@ fn conclude(Outcome { found, left }: Outcome, args: &Check) {
     }
 }
 
-/// A line that is seen on a terminal only.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("{spinner} {msg}: {human_pos} looked at, {elapsed}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
 /// What it is, and what there is to do about it.
-fn sentence(finding: &Finding, repair: bool, repaired: bool) -> String {
+pub(super) fn sentence(finding: &Finding, repair: bool, repaired: bool) -> String {
     match finding {
         Finding::Count { what, id, kept, counted } => {
             let of = id.map(|id| format!(" of id {id}")).unwrap_or_default();

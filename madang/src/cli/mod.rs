@@ -11,6 +11,7 @@ use std::{
 };
 
 use greenlit::Db;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{config::Flags, installation, media::store::Store};
 
@@ -51,5 +52,14 @@ async fn same_board(flags: &Flags, db: &Db, store: &Store) -> Result<(), String>
             flags.sources.name("media.url")
         )),
         None => Ok(()),
+    }
+}
+
+/// What is done, and how much of it was; a line that is seen on a terminal only.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template("{spinner} {msg}: {human_pos} looked at, {elapsed}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
 }
