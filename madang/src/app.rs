@@ -23,6 +23,7 @@ use crate::{
     metrics::Metrics,
     migration,
     secret::Key,
+    web::{cache::PageCache, frame::Site},
 };
 
 /// How long the start waits for the database to answer and to be migrated.
@@ -52,6 +53,10 @@ pub struct Parts {
     pub lanes: Lanes,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
+    /// How browsers reach the board.
+    pub site: Arc<Site>,
+    /// Pages that are the same for many.
+    pub pages: PageCache,
     /// Wakes the worker, all of its lanes; a hint, which it does not depend on.
     pub work: Arc<Notify>,
     draining: AtomicBool,
@@ -107,9 +112,12 @@ impl App {
         })?;
         let media = Media::open(config).await?;
         join(config, &db, &media, &key, old_key.as_ref()).await?;
+        let site = Site::new(&config.public_url, config.public_url_is_known, media.store.public_base());
         Ok(App(Arc::new(Parts {
             db,
             media,
+            site: Arc::new(site),
+            pages: PageCache::default(),
             passwords: Passwords::default(),
             tokens: Tokens::new(&key, old_key.as_ref(), clock.clone()),
             limits: Limits::new(config.settings.quotas.as_ref(), &clock),

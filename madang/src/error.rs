@@ -65,6 +65,12 @@ codes! {
     TooManyImages             422 "too_many_images"             "Too Many Images";
     TooManyUploads            429 "too_many_uploads"            "Too Many Uploads";
 
+    // Pages
+    CrossSite                 403 "cross_site_request"          "Cross-Site Request Refused";
+    AnotherUser               403 "another_user"                "Another User Is Logged In";
+    WrongPassword             403 "wrong_password"              "Wrong Password";
+    UnknownHost               421 "unknown_host"                "Unknown Host";
+
     // Any request
     InvalidInput              422 "invalid_input"               "Invalid Input";
     BrokenBody                400 "broken_body"                 "There was an error parsing the body";
@@ -120,6 +126,12 @@ impl Error {
     /// 422 with one entry for each wrong field.
     pub fn invalid(problems: Vec<Problem>) -> Self {
         Self { problems, ..Code::InvalidInput.into() }
+    }
+
+    /// 422 for a field of a form that is required.
+    pub fn missing(field: &'static str) -> Self {
+        let loc = vec![Step::Name("body"), Step::Name(field)];
+        Self::invalid(vec![Problem { kind: "missing", loc, msg: "Field required".to_owned(), input: Value::Null }])
     }
 
     /// 500 with the cause for the log.

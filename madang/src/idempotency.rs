@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use greenlit::{Opts, Tx, TxFn};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -51,14 +51,27 @@ impl FromRequestParts<App> for IdempotencyKey {
         let mut values = parts.headers.get_all(HEADER).iter();
         let key = values.next().map(|value| {
             let alone = values.next().is_none();
-            let text = value.to_str().ok().filter(|text| text.bytes().all(|c| c.is_ascii_graphic()));
-            text.filter(|text| alone && KEY_LENGTH.contains(&text.len())).map(str::to_owned).ok_or(())
+            value.to_str().ok().filter(|_| alone).and_then(checked).ok_or(())
         });
         Ok(IdempotencyKey { key, request })
     }
 }
 
+fn checked(key: &str) -> Option<String> {
+    let fits = KEY_LENGTH.contains(&key.len()) && key.bytes().all(|c| c.is_ascii_graphic());
+    fits.then(|| key.to_owned())
+}
+
 impl IdempotencyKey {
+    /// The same with the key that a form has in a field, since browsers send no header with it.
+    #[must_use]
+    pub(crate) fn or_field(mut self, key: &str) -> IdempotencyKey {
+        if !key.is_empty() && self.key.is_none() {
+            self.key = Some(checked(key).ok_or(()));
+        }
+        self
+    }
+
     /// The write that this user asks for.
     ///
     /// # Errors
@@ -92,17 +105,32 @@ pub(crate) struct Write {
     request: Fingerprint,
 }
 
-/// What became of a write.
+/// What became of a write: its answer, as JSON.
 pub(crate) struct Written {
-    answer: Response,
+    body: Vec<u8>,
     /// Whether the write was done before, so that this request changed nothing.
     pub(crate) replayed: bool,
+}
+
+impl Written {
+    /// What the transaction returned, now or then.
+    ///
+    /// # Errors
+    /// 500 if it was something else.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        fault::point(Point::AnswerLeaving);
+        serde_json::from_slice(&self.body).map_err(Error::internal)
+    }
 }
 
 impl IntoResponse for Written {
     fn into_response(self) -> Response {
         fault::point(Point::AnswerLeaving);
-        self.answer
+        let mut answer = json(self.body);
+        if self.replayed {
+            answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        answer
     }
 }
 
@@ -133,9 +161,7 @@ impl Write {
         let Some(key) = &self.key else { return Ok(None) };
         let Some(outcome) = app.db.outcome(key).await? else { return Ok(None) };
         let body = outcome.strip_prefix(self.request.clone().finish().as_slice()).ok_or(Code::IdempotencyKeyReused)?;
-        let mut answer = json(body.to_vec());
-        answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        Ok(Some(Written { answer, replayed: true }))
+        Ok(Some(Written { body: body.to_vec(), replayed: true }))
     }
 
     /// Runs the transaction and answers with what it returns, as JSON; if it was done before, with what it returned then.
@@ -164,7 +190,7 @@ impl Write {
         match app.db.tx(opts, work).await {
             Ok(body) => {
                 fault::point(Point::WriteCommitted);
-                Ok(Written { answer: json(body), replayed: false })
+                Ok(Written { body, replayed: false })
             }
             Err(e) if e.code() == Code::AlreadyDone => {
                 self.replay(app).await?.ok_or_else(|| Error::internal("a commit key without an outcome"))

@@ -211,6 +211,5 @@ pub(crate) fn pages<S: Clone + Send + Sync + 'static>(document: utoipa::openapi:
     swagger
         .layer(policy)
         .route(DOCUMENT, get(async || Json(document)))
-        .route("/", get(async || Redirect::temporary(DOCS)))
         .route("/redoc", get(async || Redirect::temporary(DOCS)))
 }

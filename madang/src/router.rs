@@ -1,6 +1,6 @@
 //! Joins the features' routers, with the layers in one place.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -8,6 +8,7 @@ use axum::{
     http::header::{self, HeaderValue},
     middleware::{Next, from_fn_with_state},
     response::Response,
+    routing::get,
 };
 use serde::Serialize;
 use tokio::time::timeout;
@@ -22,6 +23,7 @@ use crate::{
     feed, follow,
     http::{client, cors, layers, routes as fallbacks},
     like, limits, media, metrics, mypage, openapi, secret,
+    web::{self, Pages},
 };
 
 const HEALTHZ: &str = "/healthz";
@@ -33,18 +35,48 @@ const READY_PATIENCE: Duration = Duration::from_secs(2);
 /// The whole board as one service.
 pub fn router(app: App) -> Router {
     let (api, document) = api().split_for_parts();
-    let mut patterns: Vec<String> = document.paths.paths.keys().cloned().collect();
+    let pages = pages();
+    let mut patterns: Vec<String> = document.paths.paths.keys().cloned().chain(pages.patterns).collect();
     patterns.extend([openapi::DOCS.to_owned(), "/redoc".to_owned()]);
-    let router = fallbacks::with_fallbacks(api.merge(openapi::pages(document)), patterns);
+    let router = api
+        .merge(openapi::pages(document))
+        .merge(web::layers::wrap(pages.router, &app.site))
+        .route(web::assets::PATTERN, get(web::assets::serve));
+    let router = fallbacks::with_fallbacks(router, patterns);
     let limited = router
         .layer(from_fn_with_state(app.limits.clone(), limits::limit))
         .layer(from_fn_with_state(app.clone(), admit))
         .with_state(app.clone());
     let cors = (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins));
-    layers::wrap(limited, layers::Deadlines::default(), cors, secret::random_name)
+    layers::wrap(limited, layers::Deadlines::default(), cors, envelope(&app))
         .layer(from_fn_with_state(client::Proxies::trusted(&app.config.trusted_proxies), client::identify))
         .layer(from_fn_with_state(app.metrics.clone(), metrics::measure))
         .layer(from_fn_with_state(app, part))
+}
+
+fn envelope(app: &App) -> layers::Envelope {
+    let (site, clock) = (app.site.clone(), app.clock.clone());
+    layers::Envelope {
+        new_id: secret::random_name,
+        shapes: Arc::new(move |request| web::error::shape(&site, &clock, request)),
+        only_https: app.site.secure,
+    }
+}
+
+fn pages() -> Pages<App> {
+    Pages::new()
+        .and(account::pages())
+        .and(feed::pages())
+        .and(comment::pages())
+        .and(like::pages())
+        .and(follow::pages())
+        .and(mypage::pages())
+        .and(web::look::pages())
+}
+
+/// The patterns of all pages, such as `/feed/{feed_id}`.
+pub fn page_patterns() -> Vec<String> {
+    pages().patterns
 }
 
 /// The OpenAPI document, made from the code of the routes.

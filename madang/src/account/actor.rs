@@ -56,7 +56,7 @@ impl FromRequestParts<App> for Actor {
 }
 
 impl Actor {
-    fn new(user: User, login: LoginId) -> Actor {
+    pub(super) fn new(user: User, login: LoginId) -> Actor {
         let User { id, email, nickname, is_admin, create_dt, .. } = user;
         Actor { id, email, nickname, is_admin, create_dt, login }
     }

@@ -3,21 +3,19 @@
 mod sessions;
 
 use axum::{Json, extract::State};
-use greenlit::Opts;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     logins::{self, TokenPair},
-    model::{Credentials, Email, NewUser, Nickname, User},
-    password, queries,
+    model::{Credentials, Email, NewUser, Nickname},
+    service,
 };
 use crate::{
     app::App,
     clock::Timestamp,
-    config::Signup as WhoMaySignUp,
-    error::{Code, Result},
+    error::Result,
     http::{client::ClientAddress, json::JsonBody},
     openapi::{Problem, Problems},
 };
@@ -64,16 +62,10 @@ struct SignedUp {
     ),
 )]
 async fn signup(State(app): State<App>, client: ClientAddress, body: JsonBody) -> Result<Json<SignedUp>> {
-    if app.config.signup == WhoMaySignUp::Closed {
-        return Err(Code::SignupClosed.into());
-    }
     let new = NewUser::parse(&body.0)?;
-    app.limits.sign_up(client)?;
-    let (email, nickname, now) = (new.email, new.nickname, app.clock.now());
-    // Before the transaction: hashing takes tens of milliseconds.
-    let hash = app.passwords.hash(new.password).await?;
-    app.db.tx(Opts::default(), async |tx| queries::insert(tx, &email, &nickname, &hash, now).await).await?;
-    Ok(Json(SignedUp { email, nickname, create_dt: now }))
+    let (email, nickname) = (new.email.clone(), new.nickname.clone());
+    let create_dt = service::sign_up(&app, client, new).await?;
+    Ok(Json(SignedUp { email, nickname, create_dt }))
 }
 
 /// What a log-in sends.
@@ -111,30 +103,8 @@ struct LoggedIn {
 async fn login(State(app): State<App>, client: ClientAddress, body: JsonBody) -> Result<Json<LoggedIn>> {
     let credentials = Credentials::parse(&body.0)?;
     let attempt = app.limits.log_in(client, &credentials.email.key())?;
-    let (user, tokens) = match log_in(&app, &credentials).await? {
-        Some(done) => done,
-        // As it happens to the second of two at once, of a user of the board before.
-        None => log_in(&app, &credentials).await?.ok_or(Code::InvalidCredentials)?,
-    };
+    let (user, tokens) = logins::log_in(&app, &credentials).await?;
     attempt.succeeded();
     let TokenPair { access_token, refresh_token, expires_in } = tokens;
     Ok(Json(LoggedIn { email: user.email, nickname: user.nickname, access_token, refresh_token, expires_in }))
-}
-
-/// Begins a log-in, and has a hash of the board before replaced by one of today's. `None` if the user's hash was replaced
-/// while his password was verified.
-///
-/// # Errors
-/// 401, whatever is wrong, and after the same work.
-async fn log_in(app: &App, credentials: &Credentials) -> Result<Option<(User, TokenPair)>> {
-    let found = queries::by_email(&mut app.db.single(), &credentials.email).await?;
-    let hash = found.as_ref().map(|login| login.password_hash.clone());
-    let verified = app.passwords.verify(credentials.password.clone(), hash).await?;
-    let queries::Login { user, password_hash } = found.filter(|_| verified).ok_or(Code::InvalidCredentials)?;
-    let hash = match password::is_outdated(&password_hash) {
-        true => app.passwords.hash(credentials.password.clone()).await?,
-        false => password_hash.clone(),
-    };
-    let tokens = logins::begin(app, &user, &password_hash, &hash).await?;
-    Ok(tokens.map(|tokens| (user, tokens)))
 }

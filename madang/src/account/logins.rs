@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::{
     UserId,
-    model::{LoginId, User},
-    queries,
+    model::{Credentials, LoginId, User},
+    password, queries,
     refresh::Place,
     token::{self, Bearer},
 };
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a log-in lasts after it was last gone on with.
-const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(super) const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long a token that was exchanged gives its successor once more, for a client whose answer was lost.
 const GRACE: Duration = Duration::from_secs(10);
 /// How many log-ins a user has at once; one more ends the oldest.
@@ -47,21 +47,64 @@ fn pair(app: &App, bearer: Bearer, place: Place) -> Result<TokenPair> {
     })
 }
 
-/// Begins a log-in of a user whose password was right by the hash `verified`, and makes `hash` his. `None` if the hash is
-/// another meanwhile, or the user may no longer log in.
-pub(super) async fn begin(app: &App, user: &User, verified: &str, hash: &str) -> Result<Option<TokenPair>> {
-    let (place, now) = (Place::first(), app.clock.now());
+/// A user whose password was right by the hash `verified`, and the hash that shall be his from now on.
+struct Known {
+    user: User,
+    verified: String,
+    hash: String,
+}
+
+/// Begins a log-in that goes on by refresh tokens.
+///
+/// # Errors
+/// 401, whatever is wrong, and after the same work.
+pub(super) async fn log_in(app: &App, credentials: &Credentials) -> Result<(User, TokenPair)> {
+    let place = Place::first();
+    let (user, bearer) = begin(app, credentials, &place.family_hash()).await?;
+    Ok((user, pair(app, bearer, place)?))
+}
+
+/// Begins a log-in that the database knows by this hash.
+///
+/// # Errors
+/// 401, whatever is wrong, and after the same work.
+pub(super) async fn begin(app: &App, credentials: &Credentials, family_hash: &str) -> Result<(User, Bearer)> {
+    // Twice, as it happens to the second of two at once, of a user of the board before.
+    for _ in 0..2 {
+        let known = verify(app, credentials).await?;
+        if let Some(bearer) = begin_of(app, &known, family_hash).await? {
+            return Ok((known.user, bearer));
+        }
+    }
+    Err(Code::InvalidCredentials.into())
+}
+
+/// Verifies a password, and has a hash of the board before replaced by one of today's.
+async fn verify(app: &App, credentials: &Credentials) -> Result<Known> {
+    let found = queries::by_email(&mut app.db.single(), &credentials.email).await?;
+    let hash = found.as_ref().map(|login| login.password_hash.clone());
+    let right = app.passwords.verify(credentials.password.clone(), hash).await?;
+    let queries::Login { user, password_hash: verified } = found.filter(|_| right).ok_or(Code::InvalidCredentials)?;
+    let hash = match password::is_outdated(&verified) {
+        true => app.passwords.hash(credentials.password.clone()).await?,
+        false => verified.clone(),
+    };
+    Ok(Known { user, verified, hash })
+}
+
+/// `None` if the hash is another meanwhile, or the user may no longer log in.
+async fn begin_of(app: &App, known: &Known, family_hash: &str) -> Result<Option<Bearer>> {
+    let (user, now) = (known.user.id, app.clock.now());
     let begin = async |tx: &mut Tx| {
-        if !queries::replace_hash(tx, user.id, verified, hash).await? {
+        if !queries::replace_hash(tx, user, &known.verified, &known.hash).await? {
             return Ok(None);
         }
-        let epoch = queries::token_epoch(tx, user.id).await?;
-        let login = queries::begin(tx, user.id, &place.family_hash(), now, now.after(LIFETIME)).await?;
-        queries::end_surplus(tx, user.id, LOGINS).await?;
-        Ok::<_, greenlit::Error>(Some(Bearer { user: user.id, login, epoch }))
+        let epoch = queries::token_epoch(tx, user).await?;
+        let login = queries::begin(tx, user, family_hash, now, now.after(LIFETIME)).await?;
+        queries::end_surplus(tx, user, LOGINS).await?;
+        Ok::<_, greenlit::Error>(Some(Bearer { user, login, epoch }))
     };
-    let bearer = app.db.tx(Opts::default(), begin).await?;
-    bearer.map(|bearer| pair(app, bearer, place)).transpose()
+    Ok(app.db.tx(Opts::default(), begin).await?)
 }
 
 /// What a refresh token turned out to be.

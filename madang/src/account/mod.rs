@@ -6,8 +6,10 @@
 
 mod actor;
 mod api;
+mod browser;
 pub(crate) mod logins;
 mod model;
+mod pages;
 mod password;
 pub(crate) mod queries;
 mod refresh;
@@ -16,8 +18,10 @@ mod token;
 
 pub use actor::{Actor, MaybeActor, Signed};
 pub(crate) use api::api;
-pub(crate) use model::ProfileChange;
+pub(crate) use browser::{Member, Visitor};
 pub use model::{Email, LoginId, Nickname, UserId};
+pub(crate) use model::{PasswordChange, ProfileChange};
+pub(crate) use pages::{gone, pages};
 pub use password::Passwords;
 pub(crate) use queries::{count_feeds, id_by_email, id_by_nickname};
 pub use token::Tokens;

@@ -13,9 +13,14 @@ crate::statements! {
     BY_LOGIN = "select u.id, u.email, u.nickname, u.token_epoch, u.is_admin, u.create_dt from users u \
                 join logins l on l.user_id = u.id \
                 where u.id = ? and l.id = ? and u.suspended_dt is null and u.erased_dt is null";
+    // The same for a browser, which knows the log-in by its secret. When it was last gone on with tells whether to do so again.
+    BY_COOKIE = "select u.id, u.email, u.nickname, u.token_epoch, u.is_admin, u.create_dt, l.id as login_id, l.rotate_dt \
+                 from logins l join users u on u.id = l.user_id \
+                 where l.family_hash = ? and l.expire_dt > ? and u.suspended_dt is null and u.erased_dt is null";
     BY_EMAIL = "select id, email, nickname, token_epoch, is_admin, create_dt, password_hash from users \
                 where email_key = ? and suspended_dt is null and erased_dt is null";
     PASSWORD_HASH = "select password_hash from users where id = ? and suspended_dt is null and erased_dt is null";
+    NICKNAME = "select nickname from users where id = ? and erased_dt is null";
     ID_BY_NICKNAME = "select id from users where nickname_key = ?";
     ID_BY_EMAIL = "select id from users where email_key = ?";
     TOKEN_EPOCH = "select token_epoch from users where id = ?";
@@ -51,6 +56,7 @@ crate::statements! {
     LOCK_FAMILY = "update logins set rotate_dt = rotate_dt where family_hash = ?";
     FAMILY = "select l.id, l.user_id, l.generation, l.rotate_dt, u.token_epoch from logins l join users u on u.id = l.user_id \
               where l.family_hash = ? and l.expire_dt > ? and u.suspended_dt is null and u.erased_dt is null";
+    PROLONG = "update logins set rotate_dt = ?, expire_dt = ? where id = ?";
     ROTATE = "update logins set generation = ?, rotate_dt = ?, expire_dt = ? where id = ?";
     END = "delete from logins where id = ?";
     END_FAMILY = "delete from logins where family_hash = ? and user_id = ?";
@@ -66,6 +72,15 @@ pub(crate) struct Login {
     #[row(flatten)]
     pub(crate) user: User,
     pub(crate) password_hash: String,
+}
+
+/// A user with the log-in that his browser has.
+#[derive(greenlit::FromRow)]
+pub(super) struct AtBrowser {
+    #[row(flatten)]
+    pub(super) user: User,
+    pub(super) login_id: LoginId,
+    pub(super) rotate_dt: Timestamp,
 }
 
 /// A log-in as its refresh tokens need it.
@@ -95,6 +110,10 @@ pub(super) async fn by_login(r: &mut impl Reader, id: UserId, login: LoginId) ->
     r.fetch_optional(BY_LOGIN, args![id, login]).await
 }
 
+pub(super) async fn by_cookie(r: &mut impl Reader, family_hash: &str, now: Timestamp) -> Result<Option<AtBrowser>> {
+    r.fetch_optional(BY_COOKIE, args![family_hash, now]).await
+}
+
 pub(crate) async fn by_email(r: &mut impl Reader, email: &Email) -> Result<Option<Login>> {
     r.fetch_optional(BY_EMAIL, args![email.key()]).await
 }
@@ -107,6 +126,11 @@ pub(super) async fn password_hash(r: &mut impl Reader, id: UserId) -> Result<Opt
 pub(crate) async fn id_by_nickname(r: &mut impl Reader, nickname: &Nickname) -> Result<Option<UserId>> {
     let row: Option<(UserId,)> = r.fetch_optional(ID_BY_NICKNAME, args![nickname.key()]).await?;
     Ok(row.map(|(id,)| id))
+}
+
+pub(crate) async fn nickname(r: &mut impl Reader, id: UserId) -> Result<Option<Nickname>> {
+    let row: Option<(Nickname,)> = r.fetch_optional(NICKNAME, args![id]).await?;
+    Ok(row.map(|(nickname,)| nickname))
 }
 
 /// Whose address it is, also of somebody who is suspended.
@@ -216,6 +240,11 @@ pub(super) async fn end_surplus(tx: &mut Tx, user: UserId, most: i64) -> Result<
 pub(super) async fn lock_family(tx: &mut Tx, family_hash: &str, now: Timestamp) -> Result<Option<Family>> {
     tx.exec(LOCK_FAMILY, args![family_hash]).await?;
     tx.fetch_optional(FAMILY, args![family_hash, now]).await
+}
+
+/// The log-in lasts on, if it has not ended meanwhile.
+pub(super) async fn prolong(tx: &mut Tx, id: LoginId, now: Timestamp, expires: Timestamp) -> Result<()> {
+    tx.exec(PROLONG, args![now, expires, id]).await.map(drop)
 }
 
 pub(super) async fn rotate(

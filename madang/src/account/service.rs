@@ -1,18 +1,36 @@
 //! What changes an account, by its owner, an administrator or the operator. Takes the transaction, never commits.
 
-use greenlit::Tx;
+use greenlit::{Opts, Tx};
 
 use super::{
     Actor, UserId,
-    model::{Email, Nickname},
+    model::{Email, NewUser, Nickname, PasswordChange},
     queries,
 };
 use crate::{
     app::App,
     clock::Timestamp,
-    error::{Code, Result},
+    config::Signup,
+    error::{Code, Error, Result},
     http::client::ClientAddress,
 };
+
+/// Makes an account, and tells when.
+///
+/// # Errors
+/// 403 if nobody may sign up, 400 if address or nickname are another's, 429, 503 if too many wait to have passwords hashed.
+pub(super) async fn sign_up(app: &App, client: ClientAddress, new: NewUser) -> Result<Timestamp> {
+    if app.config.signup == Signup::Closed {
+        return Err(Code::SignupClosed.into());
+    }
+    app.limits.sign_up(client)?;
+    let NewUser { email, nickname, password } = new;
+    let now = app.clock.now();
+    // Before the transaction: hashing takes tens of milliseconds.
+    let hash = app.passwords.hash(password).await?;
+    app.db.tx(Opts::default(), async |tx| queries::insert(tx, &email, &nickname, &hash, now).await).await?;
+    Ok(now)
+}
 
 /// The hash of the user's password, if this is the password. What it is good for must check that the hash is still his.
 /// A wrong one counts as a log-in that failed: whoever has stolen a token may not guess more often than others.
@@ -31,10 +49,24 @@ pub(crate) async fn verified(app: &App, client: ClientAddress, actor: &Actor, pa
 /// Gives the user another password and ends his other log-ins.
 ///
 /// # Errors
-/// 403 if the password was changed since it was verified.
-pub(super) async fn change_password(tx: &mut Tx, actor: &Actor, verified: &str, hash: &str) -> Result<()> {
-    confirm(tx, actor, verified, hash).await?;
-    Ok(queries::end_others(tx, actor.id, actor.login).await?)
+/// 403 if the old one is wrong, or was changed since it was verified; 429; 503.
+pub(crate) async fn change_password(
+    app: &App,
+    client: ClientAddress,
+    actor: &Actor,
+    change: PasswordChange,
+) -> Result<()> {
+    let verified = verified(app, client, actor, change.password).await?;
+    let hash = app.passwords.hash(change.new_password).await?;
+    let change = async |tx: &mut Tx| {
+        confirm(tx, actor, &verified, &hash).await?;
+        Ok(queries::end_others(tx, actor.id, actor.login).await?)
+    };
+    app.db.tx(Opts::default(), change).await.map_err(|e: Error| match e.code() {
+        // The loser of two changes at once.
+        Code::PermissionDenied => e.caused_by("the password was changed meanwhile"),
+        _ => e,
+    })
 }
 
 /// Changes the nickname.

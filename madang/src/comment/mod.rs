@@ -5,11 +5,13 @@
 
 mod api;
 mod model;
+mod pages;
 pub(crate) mod queries;
 mod service;
 mod view;
 
 pub(crate) use api::api;
 pub(crate) use model::{CommentId, place};
+pub(crate) use pages::{Item, comment_id, pages};
 pub(crate) use queries::{count_likes, lock, page_by};
 pub(crate) use view::CommentView;

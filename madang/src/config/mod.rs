@@ -167,6 +167,8 @@ pub struct Config {
     pub media: Images,
     /// How clients reach the board, without a slash at the end.
     pub public_url: String,
+    /// Whether the operator named that, or it was guessed.
+    pub public_url_is_known: bool,
     /// What requests are answered by.
     pub settings: Settings,
     /// Whether the database takes the server's key and images for its own.
@@ -202,6 +204,7 @@ impl Config {
         Ok(Config {
             database_url: flags.database.url(&data),
             public_url: flags.server.public_url(listening).to_string(),
+            public_url_is_known: flags.server.public_url.is_some(),
             data: Folder::take(&data, "data folder")?,
             media: Images::take(store)?,
             settings: Settings {

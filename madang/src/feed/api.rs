@@ -6,22 +6,20 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{AuthorOrder, Change, FeedId, Order, Text},
+    model::{AuthorOrder, FeedId, Order},
     queries, service,
     view::{AuthorFeedPage, FeedPage, FeedView, join},
+    writing,
 };
 use crate::{
     account::{self, Actor, Email, MaybeActor, Nickname, UserId},
     app::App,
     error::{Code, Result},
-    fault::{self, Point},
     http::{
         body::Progress,
-        form::{Form, FormLimits, read_form},
         query::{PathFields, QueryFields},
     },
-    idempotency::{IdempotencyKey, Write, Written},
-    media::{self, spool::Spool},
+    idempotency::{IdempotencyKey, Written},
     openapi::{Message, Problem, Problems, Refused},
     paging::{PageParams, Pagination, Window},
 };
@@ -74,20 +72,9 @@ async fn create_feed(
     progress: Progress,
     body: Body,
 ) -> Result<Written> {
-    let form = read_feed_form(&app, &headers, body, "images").await?;
-    let text = Text::parse(&form.document)?;
-    let write = write_of(key, &actor, &form)?;
-    if let Some(done) = write.replay(&app).await? {
-        return Ok(done);
-    }
-    let staged = media::stage(&app, actor.id, uploads(form), &progress).await?;
+    let form = writing::read_form(&app, &headers, body, "images").await?;
     let viewer = MaybeActor(Some(actor.clone()));
-    let create = async |tx: &mut Tx| {
-        let feed = service::create(&app, tx, &actor, &text, &staged).await?;
-        Ok(FeedView::new(&app, &viewer, feed))
-    };
-    let written = write.run(&app, create).await;
-    unless_written(&app, written, staged).await
+    writing::create(&app, &actor, key, form, &progress, |feed| FeedView::new(&app, &viewer, feed)).await
 }
 
 /// Read a feed
@@ -223,26 +210,9 @@ async fn update_feed(
     progress: Progress,
     body: Body,
 ) -> Result<Written> {
-    let form = read_feed_form(&app, &headers, body, "new_images").await?;
-    let (id, change) = Change::parse(&path.0, &form.document)?;
-    let write = write_of(key, &actor, &form)?;
-    if let Some(done) = write.replay(&app).await? {
-        return Ok(done);
-    }
-    // Before pictures are decoded and stored; the transaction looks again.
-    let before = service::owned(&mut app.db.single(), actor.id, id).await?;
-    let (_, kept) = service::split(&app, before.images, &change.targets)?;
-    if kept.len() + form.files.len() > media::IMAGES_PER_FEED {
-        return Err(Code::TooManyImages.into());
-    }
-    let staged = media::stage(&app, actor.id, uploads(form), &progress).await?;
+    let form = writing::read_form(&app, &headers, body, "new_images").await?;
     let viewer = MaybeActor(Some(actor.clone()));
-    let update = async |tx: &mut Tx| {
-        let feed = service::update(&app, tx, actor.id, id, &change, &staged).await?;
-        Ok(FeedView::new(&app, &viewer, feed))
-    };
-    let written = write.run(&app, update).await;
-    unless_written(&app, written, staged).await
+    writing::update(&app, &actor, key, &path, form, &progress, |feed| FeedView::new(&app, &viewer, feed)).await
 }
 
 /// Delete a feed
@@ -304,28 +274,4 @@ fn feed_id(path: &PathFields) -> Result<FeedId> {
     let mut fields = path.fields();
     let id = FeedId(fields.id("feed_id"));
     fields.finish(id)
-}
-
-async fn read_feed_form(app: &App, headers: &HeaderMap, body: Body, files: &'static str) -> Result<Form<Spool>> {
-    let form = read_form(headers, body, &[files], &FormLimits::default(), || app.media.upload()).await?;
-    fault::point(Point::FormRead);
-    Ok(form)
-}
-
-fn uploads(form: Form<Spool>) -> Vec<Spool> {
-    form.files.into_iter().map(|file| file.sink).collect()
-}
-
-/// The write that a form asks for.
-fn write_of(key: IdempotencyKey, actor: &Actor, form: &Form<Spool>) -> Result<Write> {
-    let write = key.of(actor.id)?.with(&form.document);
-    Ok(form.files.iter().fold(write, |write, file| write.with_file(file.field, &file.sink.digest())))
-}
-
-/// The answer to a write. What was staged for one that failed, or that had been done before, is given back.
-async fn unless_written(app: &App, written: Result<Written>, staged: Vec<media::Staged>) -> Result<Written> {
-    if !matches!(&written, Ok(written) if !written.replayed) {
-        media::discard(app, staged).await;
-    }
-    written
 }

@@ -5,12 +5,15 @@
 
 mod api;
 mod model;
+mod pages;
 pub(crate) mod queries;
 mod service;
 mod view;
+mod writing;
 
 pub(crate) use api::api;
-pub(crate) use model::{Feed, FeedId, Order};
-pub(crate) use queries::{count_comments, count_likes, feed_columns, lock, select_feeds};
+pub(crate) use model::{AuthorOrder, Feed, FeedId, Order};
+pub(crate) use pages::{Article, CardList, feed_id, pages, window};
+pub(crate) use queries::{by_id, count_comments, count_likes, feed_columns, lock, select_feeds};
 pub(crate) use service::{delete_some_of, page_of};
 pub(crate) use view::{FeedPage, FeedView, join};

@@ -51,6 +51,7 @@ crate::statements! {
     UNCOUNT_COMMENTS = "update users set comment_count = comment_count - \
                         (select count(*) from comments c where c.feed_id = ? and c.author_id = users.id) \
                         where id in (?*)";
+    NEWEST_PLACES = "select id, update_dt from feeds order by create_dt desc, id desc limit ?";
     OLDEST_OF = "select id from feeds where author_id = ? order by id limit ?";
     // A page's other half: the total, and the images of its feeds. There is a row even if there is no image.
     TOTAL_AND_IMAGES = concat!(
@@ -136,7 +137,7 @@ struct TotalWithImage {
 }
 
 /// A feed with its images in order.
-pub(super) async fn by_id(r: &mut impl Reader, id: FeedId, viewer: UserId) -> Result<Option<FeedImages>> {
+pub(crate) async fn by_id(r: &mut impl Reader, id: FeedId, viewer: UserId) -> Result<Option<FeedImages>> {
     let rows = r.fetch::<WithImage>(BY_ID, args![viewer, id]).await?;
     let (mut feed, mut images) = (None, Vec::new());
     for row in rows {
@@ -180,6 +181,11 @@ pub(super) async fn delete(tx: &mut Tx, id: FeedId) -> Result<()> {
         tx.exec(UNCOUNT_COMMENTS, args![id, list(some)]).await?;
     }
     tx.exec(DELETE, args![id]).await.map(drop)
+}
+
+/// The newest feeds, and when each was last changed.
+pub(super) async fn newest_places(r: &mut impl Reader, limit: i64) -> Result<Vec<(FeedId, Timestamp)>> {
+    r.fetch(NEWEST_PLACES, args![limit]).await
 }
 
 /// The author's oldest feeds.

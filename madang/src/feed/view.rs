@@ -15,8 +15,8 @@ use crate::{
 
 /// A feed with its images in order.
 pub(crate) struct FeedImages {
-    pub(super) feed: Feed,
-    pub(super) images: Vec<Image>,
+    pub(crate) feed: Feed,
+    pub(crate) images: Vec<Image>,
 }
 
 /// Gives each feed its images.

@@ -5,16 +5,21 @@
 
 mod api;
 mod model;
+mod pages;
 pub(crate) mod queries;
 mod service;
 mod timeline;
 
-use crate::app::App;
+use crate::{app::App, web::Pages};
 
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use model::Person;
 pub(crate) use queries::{followers, followings};
+
+pub(crate) fn pages() -> Pages<App> {
+    pages::pages()
+}
 
 pub(crate) fn api() -> OpenApiRouter<App> {
     api::api().merge(timeline::api())

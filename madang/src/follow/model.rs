@@ -29,14 +29,14 @@ pub(crate) struct Person {
 /// What everybody may know of a user.
 #[derive(Serialize, ToSchema, greenlit::FromRow)]
 pub(super) struct User {
-    id: UserId,
-    nickname: Nickname,
-    create_dt: Timestamp,
-    feed_count: i64,
-    follower_count: i64,
-    following_count: i64,
+    pub(super) id: UserId,
+    pub(super) nickname: Nickname,
+    pub(super) create_dt: Timestamp,
+    pub(super) feed_count: i64,
+    pub(super) follower_count: i64,
+    pub(super) following_count: i64,
     /// By whoever asks; false for anonymous.
-    followed: bool,
+    pub(super) followed: bool,
 }
 
 /// The user whom a path names.

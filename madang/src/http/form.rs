@@ -1,6 +1,7 @@
 //! Forms: `application/x-www-form-urlencoded` and `multipart/form-data`, read as a stream.
 
 use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
@@ -8,7 +9,7 @@ use super::body::{Reservation, admit, read_all};
 use super::input::{Document, Source};
 use super::multipart::{Multipart, Part, boundary, header_value};
 use super::query::urlencoded;
-use crate::error::{Code, Problem, Result, Step};
+use crate::error::{Code, Error, Problem, Result, Step};
 
 /// What a form may hold.
 #[derive(Debug, Clone)]
@@ -37,6 +38,34 @@ impl Default for FormLimits {
 pub trait FileSink: Send {
     /// Takes the next bytes. An error ends the request.
     fn write(&mut self, piece: &[u8]) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Extracts a page's form without files, of 1 MB at most.
+///
+/// # Rejections
+/// Those of [`read_form`].
+#[derive(Debug, Clone)]
+pub struct TextForm(pub Document);
+
+impl<S: Sync> FromRequest<S> for TextForm {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self> {
+        let (parts, body) = request.into_parts();
+        let limits = FormLimits { body: 1024 * 1024, ..FormLimits::default() };
+        read_form(&parts.headers, body, &[], &limits, || Nowhere)
+            .await
+            .map(|form| TextForm(form.document.with_plain_newlines()))
+    }
+}
+
+/// Where files go that nobody asked for.
+struct Nowhere;
+
+impl FileSink for Nowhere {
+    async fn write(&mut self, _piece: &[u8]) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A form that was read to its end.

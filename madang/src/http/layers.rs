@@ -5,20 +5,19 @@
 //! 3. a panic of a handler becomes a 500;
 //! 4. deadlines: 408 for a slow body, 503 for a slow handler.
 //!
-//! HTML pages have errors of their own shape by a layer further in, which takes the `Arc<Error>` out of the response's
-//! extensions.
+//! Pages have errors of their own shape: see [`Shapes`].
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
@@ -34,6 +33,28 @@ use crate::error::{Code, Error, Problem};
 /// request. Always made here, never taken from the client.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
+
+/// Tells one error in another shape than JSON. The status, and the headers of all errors, are set afterwards.
+pub type ErrorShape = Box<dyn FnOnce(&Error, &str) -> Response + Send>;
+
+/// Finds the shape of a request's errors before it is answered; `None` is the API's. What the shape wants to learn of the
+/// request until then it may leave in its extensions.
+pub type Shapes = Arc<dyn Fn(&mut Request) -> Option<ErrorShape> + Send + Sync>;
+
+/// Marks a response that tells its error already, as a form does that is shown again. The error is still logged.
+#[derive(Clone, Copy, Debug)]
+pub struct Told;
+
+/// What the board knows and this floor does not.
+#[derive(Clone)]
+pub struct Envelope {
+    /// Makes request ids: unpredictable, visible ASCII.
+    pub new_id: fn() -> String,
+    /// How errors are told.
+    pub shapes: Shapes,
+    /// Whether browsers shall never come by plain http again.
+    pub only_https: bool,
+}
 
 /// How long a request may take.
 #[derive(Debug, Clone, Copy)]
@@ -54,18 +75,19 @@ impl Default for Deadlines {
     }
 }
 
-/// Wraps the finished router. `new_id` makes request ids: unpredictable, visible ASCII.
-pub fn wrap(router: Router, deadlines: Deadlines, cors: Option<CorsLayer>, new_id: fn() -> String) -> Router {
+/// Wraps the finished router.
+pub fn wrap(router: Router, deadlines: Deadlines, cors: Option<CorsLayer>, board: Envelope) -> Router {
     router
         .layer(from_fn_with_state(deadlines, limit_time))
         .layer(from_fn(catch_panic))
         .layer(option_layer(cors))
-        .layer(from_fn_with_state(new_id, envelope))
+        .layer(from_fn_with_state(board, envelope))
 }
 
-async fn envelope(State(new_id): State<fn() -> String>, mut request: Request, next: Next) -> Response {
+async fn envelope(State(board): State<Envelope>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = RequestId(new_id().into());
+    let id = RequestId((board.new_id)().into());
+    let shape = (board.shapes)(&mut request);
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
     let uri = request.uri().clone();
@@ -74,12 +96,16 @@ async fn envelope(State(new_id): State<fn() -> String>, mut request: Request, ne
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<Arc<Error>>();
     if let Some(error) = &error {
-        response = render(error, &id, response);
+        if response.extensions_mut().remove::<Told>().is_none() {
+            let told = shape.map_or_else(|| told(error, &id), |shape| shape(error, &id.0));
+            response = render(told, response);
+        }
+        mark(error, &mut response);
     }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
-    protect(response.headers_mut());
+    protect(response.headers_mut(), board.only_https);
     let asked = Asked { method: method.as_str(), path: uri.path(), client, started, id: &id };
     log(&asked, response.status(), error.as_deref());
     response
@@ -99,33 +125,42 @@ enum Detail<'e> {
     Problems(&'e [Problem]),
 }
 
-/// Gives the marked response its body; headers set further in, such as `Allow`, stay.
-fn render(error: &Error, id: &RequestId, response: Response) -> Response {
+/// The API's shape of an error.
+fn told(error: &Error, id: &RequestId) -> Response {
     let code = error.code();
     let detail = match error.problems() {
         [] => Detail::Text(code.detail()),
         problems => Detail::Problems(problems),
     };
-    let body = ErrorBody { detail, code: code.as_str(), request_id: &id.0 };
-    let body = serde_json::to_vec(&body).unwrap_or_default();
+    Json(ErrorBody { detail, code: code.as_str(), request_id: &id.0 }).into_response()
+}
 
+/// Gives the response this body; headers set further in, such as `Allow`, stay.
+fn render(told: Response, response: Response) -> Response {
     let (mut parts, _) = response.into_parts();
-    parts.status = code.status();
+    let (told, body) = told.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if parts.status == StatusCode::UNAUTHORIZED {
-        parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    parts.headers.extend(told.headers);
+    Response::from_parts(parts, body)
+}
+
+/// Gives the response the status of its error, and the headers that go with it.
+fn mark(error: &Error, response: &mut Response) {
+    let status = error.code().status();
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(seconds) = error.retry_after_seconds() {
-        parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    Response::from_parts(parts, Body::from(body))
 }
 
 /// Headers of every answer, unless the handler set its own. `same-origin` rather than `no-referrer`, with which
 /// browsers would send `Origin: null` with our own forms.
-fn protect(headers: &mut HeaderMap) {
+fn protect(headers: &mut HeaderMap, only_https: bool) {
     const ALWAYS: [(HeaderName, &str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
@@ -135,6 +170,10 @@ fn protect(headers: &mut HeaderMap) {
     ];
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if only_https {
+        // A year. Not for other hosts of the domain, which are not ours to speak for.
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }
 

@@ -6,7 +6,9 @@
 
 mod api;
 mod model;
+mod pages;
 pub(crate) mod queries;
 mod service;
 
 pub(crate) use api::api;
+pub(crate) use pages::pages;

@@ -50,6 +50,7 @@ use crate::{
     error::{Code, Error},
     http::form::FileSink,
     turns::Turns,
+    web::frame::Site,
 };
 use picture::{DecodeBudget, Refused};
 use spool::{Spool, SpoolError};
@@ -73,6 +74,8 @@ pub struct Media {
     turns: Turns,
     spools: PathBuf,
     base_url: String,
+    /// The path of `base_url`: what stands in pages, so that they show images by whatever name they were asked for.
+    base_path: String,
 }
 
 impl Media {
@@ -96,6 +99,7 @@ impl Media {
             turns: Turns::per_processor(LINE),
             spools: config.data.path().to_owned(),
             base_url: format!("{}{PATH}", config.public_url),
+            base_path: format!("{}{PATH}", Site::new(&config.public_url, true, None).base),
         })
     }
 
@@ -110,6 +114,17 @@ impl Media {
             Some(name) => format!("{}/{}", self.base_url, name.thumbnail()),
             None => self.url(image),
         }
+    }
+
+    /// The address of an image on pages of the board.
+    pub(crate) fn path(&self, image: &Image) -> String {
+        format!("{}/{}", self.base_path, image.file_name())
+    }
+
+    /// The address of its thumbnail there: see [`thumb_url`](Media::thumb_url).
+    pub(crate) fn thumb_path(&self, image: &Image) -> String {
+        let thumb = self.thumb_url(image);
+        format!("{}{}", self.base_path, thumb.strip_prefix(&self.base_url).unwrap_or(&thumb))
     }
 
     /// The bytes of an image as they are stored, piece by piece.

@@ -151,4 +151,12 @@ impl Store {
             Self::S3(store) => store.public_url(name),
         }
     }
+
+    /// What all addresses of [`public_url`](Store::public_url) begin with.
+    pub fn public_base(&self) -> Option<&str> {
+        match self {
+            Self::Local(_) => None,
+            Self::S3(store) => store.public_base(),
+        }
+    }
 }

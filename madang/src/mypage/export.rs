@@ -42,6 +42,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     ),
 )]
 async fn export(State(app): State<App>, actor: Actor) -> Response {
+    archive_of(app, actor)
+}
+
+/// The archive of what is this user's.
+pub(super) fn archive_of(app: App, actor: Actor) -> Response {
     let (out, pieces) = mpsc::channel(1);
     tokio::spawn(async move {
         let failed = Export { app: &app, actor: &actor, archive: Archive::new(out.clone()) }.write().await.err();

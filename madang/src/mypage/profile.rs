@@ -128,19 +128,33 @@ async fn delete_profile(
     signed: Signed,
 ) -> Result<Written> {
     let Signed { actor, body } = signed;
+    erase_account(&app, client, key, &actor, &body.0).await
+}
+
+/// Makes the user nobody, if the field `password` is his.
+///
+/// # Errors
+/// 403 if it is not; 422; 429; 503.
+pub(super) async fn erase_account(
+    app: &App,
+    client: ClientAddress,
+    key: IdempotencyKey,
+    actor: &Actor,
+    body: &Document,
+) -> Result<Written> {
     let mut fields = body.fields();
     let password = fields.secret("password");
     let password = fields.finish(password)?;
-    let write = key.of(actor.id)?.with(&without_password(&body.0));
-    let verified = service::verified(&app, client, &actor, password).await?;
+    let write = key.of(actor.id)?.with(&without_password(body));
+    let verified = service::verified(app, client, actor, password).await?;
     let now = app.clock.now();
     let erase = async |tx: &mut Tx| {
-        service::erase(tx, &actor, &verified, now).await?;
-        erase::begin(&app, tx, actor.id).await?;
+        service::erase(tx, actor, &verified, now).await?;
+        erase::begin(app, tx, actor.id).await?;
         fault::point(Point::ErasureEnding);
         Ok(Message { message: "Account Deleted" })
     };
-    let erased = write.run(&app, erase).await?;
+    let erased = write.run(app, erase).await?;
     fault::point(Point::ErasureCommitted);
     Ok(erased)
 }

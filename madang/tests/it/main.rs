@@ -36,6 +36,7 @@ mod limits;
 mod media;
 mod metrics;
 mod mypage;
+mod pages;
 mod privacy;
 mod process;
 mod profile;

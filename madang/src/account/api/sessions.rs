@@ -12,7 +12,7 @@ use crate::{
         queries, service,
     },
     app::App,
-    error::{Code, Result},
+    error::Result,
     http::{
         client::ClientAddress,
         json::{JsonBody, OptionalJsonBody},
@@ -123,13 +123,6 @@ pub(super) async fn change_password(
 ) -> Result<Json<Message>> {
     let Signed { actor, body } = signed;
     let change = PasswordChange::parse(&body.0, &actor.email, &actor.nickname)?;
-    let verified = service::verified(&app, client, &actor, change.password).await?;
-    let hash = app.passwords.hash(change.new_password).await?;
-    let change = async |tx: &mut Tx| service::change_password(tx, &actor, &verified, &hash).await;
-    app.db.tx(Opts::default(), change).await.map_err(|e| match e.code() {
-        // The loser of two changes at once.
-        Code::PermissionDenied => e.caused_by("the password was changed meanwhile"),
-        _ => e,
-    })?;
+    service::change_password(&app, client, &actor, change).await?;
     Ok(Json(Message { message: "Password Changed" }))
 }

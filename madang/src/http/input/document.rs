@@ -71,6 +71,24 @@ impl Document {
         &self.entries
     }
 
+    /// A text as it was sent, to be shown again in its form.
+    pub fn typed(&self, name: &str) -> &str {
+        self.last(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The same with line breaks as everybody but forms writes them: browsers send two characters where people count one.
+    #[must_use]
+    pub fn with_plain_newlines(mut self) -> Self {
+        for (_, value) in &mut self.entries {
+            if let Value::String(text) = value
+                && text.contains('\r')
+            {
+                *text = text.replace("\r\n", "\n");
+            }
+        }
+        self
+    }
+
     pub(super) fn last(&self, name: &str) -> Option<&Value> {
         self.entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
     }

@@ -189,7 +189,12 @@ impl S3Store {
 
     /// Where clients find the object without us.
     pub fn public_url(&self, name: &Name) -> Option<String> {
-        self.url.public_url.as_ref().map(|public| format!("{public}/{}", self.url.path_of(name)))
+        self.public_base().map(|public| format!("{public}/{}", self.url.path_of(name)))
+    }
+
+    /// See [`Store::public_base`](super::Store::public_base).
+    pub fn public_base(&self) -> Option<&str> {
+        self.url.public_url.as_deref()
     }
 
     fn path(&self, name: &Name) -> Path {

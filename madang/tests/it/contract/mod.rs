@@ -122,7 +122,6 @@ on_each_database! {
             (Method::GET, "/api/feed/list/?skip=1&limit=2", "/api/feed/list?skip=1&limit=2"),
             (Method::POST, "/api/auth/login/", "/api/auth/login"),
             (Method::PATCH, "/api/feed/update/1/", "/api/feed/update/1"),
-            (Method::GET, "/", "/docs"),
             (Method::GET, "/redoc", "/docs"),
         ] {
             let answer = anyone.request(method, path, &[], Body::empty()).await;

@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod balancer;
+pub(crate) mod browser;
 pub(crate) mod bucket;
 mod counts;
 mod crowd;

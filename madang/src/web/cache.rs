@@ -1,0 +1,147 @@
+//! Pages that are the same for everybody who is not logged in, made once for each change.
+//!
+//! A page is good as long as this process has committed nothing since before it was read, and for a second, since other
+//! processes write too. So on one node it is exact: a write is acknowledged after its COMMIT, and whoever asks then finds the
+//! page too old.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use aws_lc_rs::digest;
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{frame::Theme, lang::Lang};
+use crate::{error::Result, secret::hex};
+
+/// How old a page may be that another process has changed.
+const AGE: Duration = Duration::from_secs(1);
+
+/// What pages differ by for people who are not logged in.
+pub type Variant = (Lang, Option<Lang>, Theme);
+
+/// The pages that were made.
+#[derive(Debug, Default)]
+pub struct PageCache {
+    pages: RwLock<HashMap<Variant, Made>>,
+    /// Whoever makes a page; others wait for it.
+    making: Mutex<()>,
+}
+
+#[derive(Clone, Debug)]
+struct Made {
+    /// How many transactions had been committed when it was begun.
+    commits: u64,
+    at: Instant,
+    page: Arc<Page>,
+}
+
+/// A page with its tag.
+#[derive(Debug)]
+pub struct Page {
+    body: Bytes,
+    tag: HeaderValue,
+}
+
+impl PageCache {
+    /// The page of this variant, made now unless there is one that is good. `commits` counts this process's transactions.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub async fn get<F>(
+        &self,
+        variant: Variant,
+        commits: impl Fn() -> u64,
+        make: impl FnOnce() -> F,
+    ) -> Result<Arc<Page>>
+    where
+        F: Future<Output = Result<String>>,
+    {
+        if let Some(page) = self.good(variant, commits()) {
+            return Ok(page);
+        }
+        let _turn = self.making.lock().await;
+        // Not what it was before the wait: a page that was made meanwhile may have been begun too early.
+        let (before, at) = (commits(), Instant::now());
+        if let Some(page) = self.good(variant, before) {
+            return Ok(page);
+        }
+        let page = Arc::new(Page::new(make().await?));
+        let made = Made { commits: before, at, page: page.clone() };
+        self.pages.write().unwrap_or_else(PoisonError::into_inner).insert(variant, made);
+        Ok(page)
+    }
+
+    fn good(&self, variant: Variant, commits: u64) -> Option<Arc<Page>> {
+        let pages = self.pages.read().unwrap_or_else(PoisonError::into_inner);
+        let made = pages.get(&variant)?;
+        (made.commits == commits && made.at.elapsed() < AGE).then(|| made.page.clone())
+    }
+}
+
+impl Page {
+    fn new(text: String) -> Page {
+        let hash = hex(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..12]);
+        let tag = HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
+        Page { body: text.into(), tag }
+    }
+
+    /// The page, or 304 if the client has it.
+    pub fn answer(&self, request: &HeaderMap) -> Response {
+        let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let tag = self.tag.to_str().unwrap_or_default();
+        let headers = [
+            (header::ETAG, self.tag.clone()),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        ];
+        if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        (headers, self.body.clone()).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use super::*;
+
+    const VARIANT: Variant = (Lang::English, None, Theme::Auto);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_is_made_once_for_each_change_and_for_a_second() {
+        let (cache, commits, made) = (PageCache::default(), AtomicU64::new(0), AtomicU64::new(0));
+        let get = async || {
+            let make = async || Ok(made.fetch_add(1, Relaxed).to_string());
+            let page = cache.get(VARIANT, || commits.load(Relaxed), make).await.unwrap();
+            String::from_utf8(page.body.to_vec()).unwrap()
+        };
+        assert_eq!((get().await, get().await), ("0".to_owned(), "0".to_owned()));
+        commits.fetch_add(1, Relaxed);
+        assert_eq!((get().await, get().await), ("1".to_owned(), "1".to_owned()));
+        tokio::time::advance(AGE).await;
+        assert_eq!(get().await, "2");
+    }
+
+    #[tokio::test]
+    async fn a_page_that_was_begun_before_a_change_is_not_kept_after_it() {
+        let (cache, commits) = (PageCache::default(), AtomicU64::new(0));
+        let count = || commits.load(Relaxed);
+        let overtaken = async || {
+            commits.fetch_add(1, Relaxed);
+            Ok("old".to_owned())
+        };
+        cache.get(VARIANT, count, overtaken).await.unwrap();
+        let page = cache.get(VARIANT, count, async || Ok("new".to_owned())).await.unwrap();
+        assert_eq!(page.body, "new");
+    }
+}

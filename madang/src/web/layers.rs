@@ -1,0 +1,97 @@
+//! What every page passes through: no forms from other sites, no unknown hosts, and the headers that pages have.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use tower_http::csrf::CsrfLayer;
+
+use super::frame::Site;
+use crate::error::Code;
+
+/// Wraps the pages of the board at this site. Call it before routes of other kinds are merged.
+pub fn wrap<S: Clone + Send + Sync + 'static>(pages: Router<S>, site: &Arc<Site>) -> Router<S> {
+    let refuse = |_| Code::CrossSite.into_response();
+    // Also when a proxy gives the request another host.
+    let csrf = CsrfLayer::new().add_trusted_origin(&site.origin).unwrap_or_default().with_rejection_response(refuse);
+    pages
+        .layer(csrf)
+        .layer(from_fn_with_state(site.clone(), refuse_unknown_hosts))
+        .layer(from_fn_with_state(site.clone(), add_headers))
+}
+
+/// The policy of pages: everything comes from the board, and no script or style stands in a page itself.
+pub(super) fn policy(site: &Site) -> [(HeaderName, HeaderValue); 1] {
+    let images = site.images.as_deref().unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data: {images}; connect-src 'self'; \
+         manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    [(header::CONTENT_SECURITY_POLICY, policy)]
+}
+
+/// Pages are for whoever asked, unless they say otherwise.
+async fn add_headers(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in policy(&site) {
+        headers.entry(name).or_insert(value);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+    headers.entry(header::VARY).or_insert(HeaderValue::from_static("Cookie, Accept-Language, Accept"));
+    response
+}
+
+/// A name that an attacker has made lead here could otherwise read what this browser may: only the board's own is answered,
+/// and addresses, which nobody can make lead elsewhere. A board that was not told its name takes any.
+async fn refuse_unknown_hosts(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    if site.known && !is_ours(&site, request.headers(), request.uri().authority().map(|host| host.as_str())) {
+        return Code::UnknownHost.into_response();
+    }
+    next.run(request).await
+}
+
+fn is_ours(site: &Site, headers: &HeaderMap, target: Option<&str>) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    if hosts.next().is_some() {
+        return false;
+    }
+    // Without one, as from HTTP/1.0, there is nothing to be deceived by.
+    let Some(host) = target.or(host) else { return true };
+    let without_port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|c| c.is_ascii_digit()));
+    let name = without_port.map_or(host, |(name, _)| name);
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok();
+    host.eq_ignore_ascii_case(site.host()) || address || name.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w08_hosts() {
+        let site = Site::new("https://board.example:8443/sub", true, None);
+        let ours = |host: &str| {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            is_ours(&site, &headers, None)
+        };
+        for good in ["board.example:8443", "BOARD.example:8443", "127.0.0.1", "127.0.0.1:80", "[::1]:80", "localhost:3"]
+        {
+            assert!(ours(good), "{good}");
+        }
+        for bad in
+            ["evil.example", "board.example", "board.example:8443.evil", "evil.example:8443", "", "127.0.0.1.evil"]
+        {
+            assert!(!ours(bad), "{bad}");
+        }
+        assert!(is_ours(&site, &HeaderMap::new(), None));
+        assert!(!is_ours(&site, &HeaderMap::new(), Some("evil.example")), "an absolute target");
+    }
+}

@@ -1,0 +1,6 @@
+// The entry of every page. Without it the board works by plain forms and links.
+import { watchForms } from "./inplace.js";
+import { watchTimes } from "./times.js";
+
+watchForms();
+watchTimes();
