@@ -1,5 +1,6 @@
 //! What every request passes through, whatever its route. From the outside in:
 //!
+//! 0. admission, outermost: what is [refused](refusal) there goes no further;
 //! 1. `envelope`: makes the request id, renders errors, sets the security headers, writes the log line;
 //! 2. CORS, so that a browser's script may read errors too;
 //! 3. a panic of a handler becomes a 500;
@@ -26,6 +27,7 @@ use tower::util::option_layer;
 use tower_http::cors::CorsLayer;
 use tracing::field::display;
 
+use super::admission::Place;
 use super::body::{Metered, Progress};
 use super::client::ClientAddress;
 use crate::error::{Code, Error, Problem};
@@ -76,12 +78,20 @@ async fn envelope(State(new_id): State<fn() -> String>, mut request: Request, ne
     if let Some(error) = &error {
         response = render(error, &id, response);
     }
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
-    }
-    protect(response.headers_mut());
+    seal(&mut response, &id);
     let asked = Asked { method: method.as_str(), path: uri.path(), client, started, id: &id };
     log(&asked, response.status(), error.as_deref());
+    response
+}
+
+/// The answer to a request that goes no further, with all that other answers have, but for a line in the log unless that tells
+/// everything.
+pub fn refusal(error: &Error, request: &Request, new_id: fn() -> String) -> Response {
+    let id = RequestId(new_id().into());
+    let mut response = render(error, &id, Response::default());
+    seal(&mut response, &id);
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    tracing::debug!(method, path = printable(path), request_id = &*id.0, code = error.code().as_str(), "refused");
     response
 }
 
@@ -121,6 +131,13 @@ fn render(error: &Error, id: &RequestId, response: Response) -> Response {
         parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Response::from_parts(parts, Body::from(body))
+}
+
+fn seal(response: &mut Response, id: &RequestId) {
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    protect(response.headers_mut());
 }
 
 /// Headers of every answer, unless the handler set its own. `same-origin` rather than `no-referrer`, with which
@@ -187,6 +204,9 @@ async fn catch_panic(request: Request, next: Next) -> Response {
 async fn limit_time(State(deadlines): State<Deadlines>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let (body, progress) = Metered::new(body, deadlines.body, deadlines.body_idle);
+    if let Some(place) = parts.extensions.get::<Arc<Place>>() {
+        progress.take_place(Arc::clone(place));
+    }
     parts.extensions.insert(progress.clone());
     let answer = next.run(Request::from_parts(parts, Body::new(body)));
     tokio::select! {
