@@ -29,6 +29,9 @@ use crate::{
 /// How long the start waits for the database to answer and to be migrated.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Requests in work at a time, for each processor.
+const AT_WORK: usize = 64;
+
 /// A handle on the board; clones share it.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -80,10 +83,14 @@ impl Lanes {
 }
 
 impl Default for Lanes {
-    /// Enough to keep all processors and connections at work, and so few that who is last waits for a fraction of a second. At
-    /// the entrance quotas and the line for passwords refuse earlier, and say more.
+    /// In work are enough to keep all processors and connections busy and to share commits, and so few that each goes on soon
+    /// when it has to wait for something: an upload does so dozens of times. As many may wait as are answered within a
+    /// fraction of a second. At the entrance quotas and the line for passwords refuse earlier, and say more; images may have
+    /// to wait for a bucket.
     fn default() -> Lanes {
-        Lanes { images: Admission::new(1_024), entrance: Admission::new(512), others: Admission::new(1_024) }
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        let others = Admission::in_turn(1_024, (AT_WORK * processors).min(512));
+        Lanes { images: Admission::new(1_024), entrance: Admission::new(512), others }
     }
 }
 

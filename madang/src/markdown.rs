@@ -33,7 +33,7 @@ pub const MOST_CHARS: usize = 50_000;
 pub const MOST_HTML: usize = 512 << 10;
 
 /// How often the parser may ask whether to go on, which it does every 256 steps. The longest list needs 1,075.
-const MOST_ASKS: u32 = 2_000;
+const MOST_ASKS: u32 = 1_500;
 
 /// Schemes of links. Others are not made links.
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
@@ -45,7 +45,7 @@ const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 /// made: a text that needs more is shown as it was typed. What was made is kept a while. Takes up to 100 ms of the processor.
 ///
 /// ```
-/// # use md_lab::markdown::render;
+/// # use madang::markdown::render;
 /// assert_eq!(&*render("**\"강조\"**는 <b>"), "<p><strong>\"강조\"</strong>는 &lt;b&gt;</p>\n");
 /// ```
 pub fn render(text: &str) -> Arc<str> {

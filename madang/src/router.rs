@@ -1,27 +1,35 @@
 //! Joins the features' routers, with the layers in one place.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{MatchedPath, Request, State},
-    http::header::{self, HeaderValue},
+    extract::{Request, State},
+    http::{
+        Method,
+        header::{self, HeaderValue},
+    },
     middleware::{Next, from_fn_with_state},
     response::Response,
     routing::get,
 };
 use serde::Serialize;
 use tokio::time::timeout;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::cors::CorsLayer;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     account, admin,
-    app::App,
+    app::{App, Lanes},
     comment,
     error::{Code, Error, Result},
     feed, follow,
-    http::{client, cors, layers, routes as fallbacks},
+    http::{
+        admission::{self, Admission},
+        client, cors, layers, routes as fallbacks,
+    },
     like, limits, media, metrics, mypage, openapi, secret,
     web::{self, Pages},
 };
@@ -43,15 +51,14 @@ pub fn router(app: App) -> Router {
         .merge(web::layers::wrap(pages.router, &app.site))
         .route(web::assets::PATTERN, get(web::assets::serve));
     let router = fallbacks::with_fallbacks(router, patterns);
-    let limited = router
-        .layer(from_fn_with_state(app.limits.clone(), limits::limit))
-        .layer(from_fn_with_state(app.clone(), admit))
-        .with_state(app.clone());
+    let limited = router.layer(from_fn_with_state(app.limits.clone(), limits::limit)).with_state(app.clone());
     let cors = (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins));
-    layers::wrap(limited, layers::Deadlines::default(), cors, envelope(&app))
+    let envelope = envelope(&app);
+    let wrapped = layers::wrap(limited, layers::Deadlines::default(), cors.clone(), envelope.clone())
         .layer(from_fn_with_state(client::Proxies::trusted(&app.config.trusted_proxies), client::identify))
-        .layer(from_fn_with_state(app.metrics.clone(), metrics::measure))
-        .layer(from_fn_with_state(app, part))
+        .layer(from_fn_with_state(app.metrics.clone(), metrics::measure));
+    // Around the whole router: a layer of its own would come after the routes, for each of which all layers are copied.
+    Router::new().fallback_service(wrapped).layer(from_fn_with_state(Gate { app, cors, envelope }, gate))
 }
 
 fn envelope(app: &App) -> layers::Envelope {
@@ -114,23 +121,56 @@ async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Answers as many requests at a time as the board can; the others at once, by a refusal.
-async fn admit(State(app): State<App>, request: Request, next: Next) -> Result<Response> {
-    match request.extensions().get().map_or("", MatchedPath::as_str) {
-        HEALTHZ | READYZ => Ok(next.run(request).await),
-        media::PATTERN => app.lanes.images.admit(request, next).await,
-        route if account::is_entrance(route) => app.lanes.entrance.admit(request, next).await,
-        _ => app.lanes.others.admit(request, next).await,
-    }
+/// What stands before everything else.
+#[derive(Clone)]
+struct Gate {
+    app: App,
+    cors: Option<CorsLayer>,
+    envelope: layers::Envelope,
 }
 
-/// Ends each connection with its answer while the board is about to stop, so that none is in use when it does.
-async fn part(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    if app.is_draining() {
+/// Answers as many requests at a time as the board can, and refuses the others at once. While the board is about to stop it ends
+/// each connection with its answer, so that none is in use when it does.
+async fn gate(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let admitted = match lane(&gate.app.lanes, &request) {
+        Some(lane) => lane.admit(request, next).await,
+        None => Ok(next.run(request).await),
+    };
+    let mut response = match admitted {
+        Ok(response) => response,
+        Err(request) => gate.refuse(request).await,
+    };
+    if gate.app.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// Where a request waits; nowhere if it asks after the board's health or what a browser may send.
+fn lane<'a>(lanes: &'a Lanes, request: &Request) -> Option<&'a Admission> {
+    match request.uri().path() {
+        HEALTHZ | READYZ => None,
+        _ if request.method() == Method::OPTIONS => None,
+        path if media::is_image(path) => Some(&lanes.images),
+        path if account::is_entrance(path) => Some(&lanes.entrance),
+        _ => Some(&lanes.others),
+    }
+}
+
+impl Gate {
+    async fn refuse(&self, mut request: Request) -> Response {
+        let Some(cors) = &self.cors else { return self.refusal(&mut request) };
+        // A browser's script may read that, too.
+        let refuse = service_fn(|mut request| ready(Ok::<_, Infallible>(self.refusal(&mut request))));
+        cors.layer(refuse).oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+
+    fn refusal(&self, request: &mut Request) -> Response {
+        let error = Error::from(Code::Unavailable).retry_after(admission::RETRY_AFTER);
+        let response = layers::refusal(&error, request, &self.envelope);
+        self.app.metrics.refused(request.method(), response.status());
+        response
+    }
 }
 
 /// Whether the board can serve: its database answers, and it is not about to stop

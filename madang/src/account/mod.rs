@@ -26,7 +26,7 @@ pub use password::Passwords;
 pub(crate) use queries::{count_feeds, id_by_email, id_by_nickname};
 pub use token::Tokens;
 
-/// Whether people come in by this route, who have no token yet.
-pub(crate) fn is_entrance(route: &str) -> bool {
-    route.ends_with("/login") || route.ends_with("/signup")
+/// Whether people come in by this path, who have no token yet.
+pub(crate) fn is_entrance(path: &str) -> bool {
+    path.ends_with("/login") || path.ends_with("/signup")
 }

@@ -1,36 +1,62 @@
-//! How many requests may be in work at a time. What is too much is told so at once, since work that nobody waits for any more
-//! when it is done keeps all others from being done in time.
+//! How many requests may be in work at a time, and how many may wait for that. What is too much is told so at once, since work
+//! that nobody waits for any more when it is done keeps all others from being done in time.
 //!
-//! A request that waits for its body is not in work: slow clients shall not keep others out.
+//! A request that waits for its body, or for the turn of its pictures, is neither in work nor in line: slow clients shall not
+//! keep others out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use axum::{extract::Request, middleware::Next, response::Response};
-
-use super::body::Progress;
-use crate::error::{Code, Error, Result};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout},
+};
 
 /// Seconds after which a request that was refused may come again.
-const RETRY_AFTER: u32 = 1;
+pub(crate) const RETRY_AFTER: u32 = 1;
 
-/// Counts the requests in work, and refuses what exceeds their number. Clones share the count.
+/// How long a request waits in line.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Counts the requests that are present, and refuses what exceeds their number. Clones share the count.
 #[derive(Clone, Debug)]
 pub struct Admission(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
     most: usize,
-    at_work: AtomicUsize,
+    /// In work or in line.
+    present: AtomicUsize,
+    /// Turns to be in work, first come, first served.
+    turns: Arc<Semaphore>,
     refused: AtomicU64,
+    since: Instant,
+    /// The second in which the log last told of refusals.
+    told: AtomicU64,
 }
 
 impl Admission {
-    /// For so many at a time.
+    /// For so many at a time, all of them in work.
     pub fn new(most: usize) -> Admission {
-        Admission(Arc::new(Counts { most, at_work: AtomicUsize::new(0), refused: AtomicU64::new(0) }))
+        Admission::in_turn(most, most)
+    }
+
+    /// For so many at a time, of which so many are in work, and the others in line.
+    pub fn in_turn(most: usize, at_work: usize) -> Admission {
+        Admission(Arc::new(Counts {
+            most,
+            present: AtomicUsize::new(0),
+            turns: Arc::new(Semaphore::new(at_work)),
+            refused: AtomicU64::new(0),
+            since: Instant::now(),
+            told: AtomicU64::new(u64::MAX),
+        }))
     }
 
     /// How many requests were refused.
@@ -38,54 +64,89 @@ impl Admission {
         self.0.refused.load(Relaxed)
     }
 
-    /// Has a request answered, unless there are too many.
+    /// Has a request answered in its turn.
     ///
     /// # Errors
-    /// 503 at once.
-    pub async fn admit(&self, request: Request, next: Next) -> Result<Response> {
-        let Some(place) = self.enter() else {
-            self.0.refused.fetch_add(1, Relaxed);
-            return Err(Error::from(Code::Unavailable).retry_after(RETRY_AFTER));
-        };
-        if let Some(progress) = request.extensions().get::<Progress>() {
-            progress.take_place(Arc::clone(&place.0));
+    /// The request, if there are too many. Refusing must cost next to nothing: who is refused may come again at once.
+    pub async fn admit(&self, mut request: Request, next: Next) -> Result<Response, Request> {
+        let Some(admitted) = self.enter() else { return Err(self.refuse(request)) };
+        // In work may be those whom a database that hangs keeps: who comes behind them shall not wait for one after the other.
+        if timeout(PATIENCE, admitted.0.take_turn()).await.is_err() {
+            return Err(self.refuse(request));
         }
-        // All that came with it are counted before any of them is worked at: the line before the processors is the longest.
+        request.extensions_mut().insert(Arc::clone(&admitted.0));
+        // All that came with it are counted, or refused, before any of them is worked at: the line before the processors would
+        // be the longest, and the one that nobody sees.
         tokio::task::yield_now().await;
         Ok(next.run(request).await)
     }
 
+    fn refuse(&self, request: Request) -> Request {
+        let refused = self.0.refused.fetch_add(1, Relaxed) + 1;
+        let second = self.0.since.elapsed().as_secs();
+        // A line for each would cost more than the refusals.
+        if self.0.told.swap(second, Relaxed) != second {
+            tracing::warn!(refused, "too many requests at a time: refused so many of this kind since the start");
+        }
+        request
+    }
+
     fn enter(&self) -> Option<Admitted> {
-        let enter = |at_work| (at_work < self.0.most).then_some(at_work + 1);
-        self.0.at_work.fetch_update(Relaxed, Relaxed, enter).ok()?;
-        Some(Admitted(Arc::new(Place { counts: Arc::clone(&self.0), state: AtomicU8::new(AT_WORK) })))
+        let enter = |present| (present < self.0.most).then_some(present + 1);
+        self.0.present.fetch_update(Relaxed, Relaxed, enter).ok()?;
+        Some(Admitted(Arc::new(Place { counts: Arc::clone(&self.0), state: Mutex::new(State::Present(None)) })))
     }
 }
-
-const AT_WORK: u8 = 0;
-const WAITING: u8 = 1;
-const LEFT: u8 = 2;
 
 /// The place of a request that was admitted. Its body knows it too, and may outlive it.
 #[derive(Debug)]
 pub(super) struct Place {
     counts: Arc<Counts>,
-    state: AtomicU8,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// In work if it has a turn.
+    Present(Option<OwnedSemaphorePermit>),
+    Waiting,
+    Left,
 }
 
 impl Place {
-    /// The body is waited for.
-    pub(super) fn wait(&self) {
-        if self.state.compare_exchange(AT_WORK, WAITING, Relaxed, Relaxed).is_ok() {
-            self.counts.at_work.fetch_sub(1, Relaxed);
+    async fn take_turn(&self) {
+        let turn = Arc::clone(&self.counts.turns).acquire_owned().await.ok(); // never closed
+        if let State::Present(mine) = &mut *self.state() {
+            *mine = turn;
         }
     }
 
-    /// A piece of the body came. Whoever was admitted goes on, though there may be one too many then.
-    pub(super) fn go_on(&self) {
-        if self.state.compare_exchange(WAITING, AT_WORK, Relaxed, Relaxed).is_ok() {
-            self.counts.at_work.fetch_add(1, Relaxed);
+    /// Something is waited for that others have to do.
+    pub(super) fn wait(&self) {
+        let mut state = self.state();
+        if let State::Present(_) = *state {
+            *state = State::Waiting;
+            self.counts.present.fetch_sub(1, Relaxed);
         }
+    }
+
+    /// It came. Whoever was admitted goes on, though there may be one too many then.
+    pub(super) fn go_on(&self) {
+        let mut state = self.state();
+        if let State::Waiting = *state {
+            *state = State::Present(Arc::clone(&self.counts.turns).try_acquire_owned().ok());
+            self.counts.present.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn leave(&self) {
+        if let State::Present(_) = std::mem::replace(&mut *self.state(), State::Left) {
+            self.counts.present.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -93,14 +154,14 @@ struct Admitted(Arc<Place>);
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        if self.0.state.swap(LEFT, Relaxed) == AT_WORK {
-            self.0.counts.at_work.fetch_sub(1, Relaxed);
-        }
+        self.0.leave();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -121,6 +182,23 @@ mod tests {
         body.go_on();
         assert!(admission.enter().is_some());
         drop(third);
-        assert_eq!(admission.0.at_work.load(Relaxed), 0);
+        assert_eq!(admission.0.present.load(Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn f36_turns_come_back_from_those_who_wait_or_left() {
+        let admission = Admission::in_turn(3, 1);
+        let (first, second) = (admission.enter().unwrap(), admission.enter().unwrap());
+        first.0.take_turn().await;
+        assert!(second.0.take_turn().now_or_never().is_none());
+        first.0.wait();
+        second.0.take_turn().now_or_never().unwrap();
+        // Without a turn, since it has been admitted.
+        first.0.go_on();
+        drop(first);
+        assert_eq!(admission.0.turns.available_permits(), 0);
+        drop(second);
+        assert_eq!(admission.0.turns.available_permits(), 1);
+        assert_eq!(admission.0.present.load(Relaxed), 0);
     }
 }

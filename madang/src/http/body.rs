@@ -149,6 +149,15 @@ impl Progress {
         let _ = self.0.place.set(place);
     }
 
+    /// Waits for what others have to do first; meanwhile the request is not in work.
+    pub(crate) async fn pause<T>(&self, waiting: impl Future<Output = T>) -> T {
+        let Some(place) = self.0.place.get() else { return waiting.await };
+        place.wait();
+        let came = waiting.await;
+        place.go_on();
+        came
+    }
+
     /// The deadline counts from now on.
     pub fn mark(&self) {
         self.mark_at(Instant::now());

@@ -1,5 +1,6 @@
 //! What every request passes through, whatever its route. From the outside in:
 //!
+//! 0. admission, outermost: what is [refused](refusal) there goes no further;
 //! 1. `envelope`: makes the request id, renders errors, sets the security headers, writes the log line;
 //! 2. CORS, so that a browser's script may read errors too;
 //! 3. a panic of a handler becomes a 500;
@@ -25,6 +26,7 @@ use tower::util::option_layer;
 use tower_http::cors::CorsLayer;
 use tracing::field::display;
 
+use super::admission::Place;
 use super::body::{Metered, Progress};
 use super::client::ClientAddress;
 use crate::error::{Code, Error, Problem};
@@ -102,12 +104,23 @@ async fn envelope(State(board): State<Envelope>, mut request: Request, next: Nex
         }
         mark(error, &mut response);
     }
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
-    }
-    protect(response.headers_mut(), board.only_https);
+    seal(&mut response, &id, board.only_https);
     let asked = Asked { method: method.as_str(), path: uri.path(), client, started, id: &id };
     log(&asked, response.status(), error.as_deref());
+    response
+}
+
+/// The answer to a request that goes no further, with all that other answers have, but for a line in the log unless that tells
+/// everything.
+pub fn refusal(error: &Error, request: &mut Request, board: &Envelope) -> Response {
+    let id = RequestId((board.new_id)().into());
+    let shape = (board.shapes)(request);
+    let told = shape.map_or_else(|| told(error, &id), |shape| shape(error, &id.0));
+    let mut response = render(told, Response::default());
+    mark(error, &mut response);
+    seal(&mut response, &id, board.only_https);
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    tracing::debug!(method, path = printable(path), request_id = &*id.0, code = error.code().as_str(), "refused");
     response
 }
 
@@ -156,6 +169,13 @@ fn mark(error: &Error, response: &mut Response) {
     if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+}
+
+fn seal(response: &mut Response, id: &RequestId, only_https: bool) {
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    protect(response.headers_mut(), only_https);
 }
 
 /// Headers of every answer, unless the handler set its own. `same-origin` rather than `no-referrer`, with which
@@ -226,6 +246,9 @@ async fn catch_panic(request: Request, next: Next) -> Response {
 async fn limit_time(State(deadlines): State<Deadlines>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let (body, progress) = Metered::new(body, deadlines.body, deadlines.body_idle);
+    if let Some(place) = parts.extensions.get::<Arc<Place>>() {
+        progress.take_place(Arc::clone(place));
+    }
     parts.extensions.insert(progress.clone());
     let answer = next.run(Request::from_parts(parts, Body::new(body)));
     tokio::select! {

@@ -13,7 +13,7 @@ use super::{MOST_CHARS, first, parse};
 /// the last of which is `…` if there are more words. It is text, not HTML: it may contain `<`.
 ///
 /// ```
-/// # use md_lab::markdown::excerpt;
+/// # use madang::markdown::excerpt;
 /// assert_eq!(excerpt("# One\n**two** three", 8), "One two…");
 /// ```
 pub fn excerpt(text: &str, most: usize) -> String {

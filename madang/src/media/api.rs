@@ -21,8 +21,10 @@ use crate::{
 
 const CROSS_ORIGIN: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// The route of images.
-pub(crate) const PATTERN: &str = "/images/{name}";
+/// Whether an image is asked for by this path.
+pub(crate) fn is_image(path: &str) -> bool {
+    path.starts_with("/images/")
+}
 
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(read_image))
@@ -32,7 +34,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
 ///
 /// Images never change: an address that was once served may be cached for ever.
 #[utoipa::path(
-    get, path = PATTERN, tag = "images",
+    get, path = "/images/{name}", tag = "images",
     params(("name" = String, Path, description = "As in `image_urls`")),
     responses(
         (status = 200, description = "The image", content_type = "image/*"),

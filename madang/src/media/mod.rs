@@ -41,7 +41,7 @@ use std::{io, path::PathBuf};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-pub(crate) use api::{PATTERN, api};
+pub(crate) use api::{api, is_image};
 pub(crate) use queries::{Image, JoinedImage, image_columns, of_feeds};
 pub(crate) use staging::{Staged, claim, discard, remove, stage};
 

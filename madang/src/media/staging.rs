@@ -40,7 +40,7 @@ pub(crate) async fn stage(app: &App, owner: UserId, uploads: Vec<Spool>, progres
         return Ok(Vec::new());
     }
     // Whole requests take turns: if their pictures did, all of them would become late together.
-    let _turn = app.media.turns.take().await?;
+    let _turn = progress.pause(app.media.turns.take()).await?;
     app.media.store.check_room().await.map_err(unavailable)?;
     let mut pictures: Vec<(Image, Name, Spool)> = Vec::new();
     for upload in uploads {

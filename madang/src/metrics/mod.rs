@@ -91,6 +91,12 @@ impl Metrics {
         self.images.inc_by(how_many as u64);
     }
 
+    /// Counts a request that was refused before its route was looked for.
+    pub fn refused(&self, method: &Method, status: StatusCode) {
+        let answered = Answered { method: known(method), route: "refused".to_owned(), status: status.as_u16() };
+        self.requests.get_or_create(&answered).inc();
+    }
+
     fn answered(&self, asked: Asked, status: StatusCode, took: Duration) {
         self.durations.get_or_create(&asked).observe(took.as_secs_f64());
         let Asked { method, route } = asked;

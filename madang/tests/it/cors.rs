@@ -4,6 +4,8 @@ use axum::{
     body::Body,
     http::{Method, StatusCode},
 };
+use futures_util::future::join_all;
+use madang::metrics;
 
 use crate::support::{Answer, Client, TestApp, on_each_database};
 
@@ -104,5 +106,35 @@ on_each_database! {
         for answer in [answer, preflight] {
             assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "{:?}", answer.headers);
         }
+    }
+}
+
+#[tokio::test]
+async fn f36_a_refusal_has_all_that_other_answers_have() {
+    let app = app().await;
+    let anyone = app.anonymous();
+    let answers = join_all((0..1_100).map(|_| ask(&anyone, Method::GET, "/api/feed/list", GOOD))).await;
+    let (good, refused): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!((good.len(), refused.len()), (1_024, 76));
+    for answer in &refused {
+        answer.refused(503, "unavailable");
+        for (name, value) in [
+            ("retry-after", "1"),
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("access-control-allow-origin", GOOD),
+        ] {
+            assert_eq!(answer.header(name), value);
+        }
+    }
+    // What does no work is answered.
+    anyone.get("/healthz").await.expect(200);
+    let figures = Client::of(metrics::router(app.app.clone())).get("/metrics").await.text();
+    for figure in [
+        "http_requests_total{method=\"GET\",route=\"refused\",status=\"503\"} 76",
+        "madang_overload_refused_total{lane=\"others\"} 76",
+    ] {
+        assert!(figures.contains(figure), "{figures}");
     }
 }

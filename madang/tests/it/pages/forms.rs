@@ -48,7 +48,10 @@ async fn a_refused_feed_keeps_its_text_and_leaves_nothing() {
     let form = FormData::new().text("title", "t").text("content", lines.trim_end());
     assert_eq!(ann.upload("/write", form).await.status.as_u16(), 303);
 
-    let broken = FormData::new().text("title", "t").text("content", "c").files("images", &[b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec()]);
+    let broken = FormData::new()
+        .text("title", "t")
+        .text("content", "c")
+        .files("images", &[b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec()]);
     let answer = ann.upload("/write", broken).await;
     assert_eq!(answer.status.as_u16(), 415);
     assert!(answer.text().contains("no photo that we can read"), "{}", answer.text());
