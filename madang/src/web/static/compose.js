@@ -70,7 +70,7 @@ async function save() {
 
 function saveAtOnce() {
   if (!saving || state !== "writing" || isBlank()) return;
-  drafts.saveText(currentDraft());
+  drafts.saveHastily(currentDraft());
 }
 
 // Only while something would be lost or left unsent: the listener itself slows going back in some browsers.
@@ -80,7 +80,7 @@ function warnOnLeaving(isOn) {
 
 function askToStay(event) {
   event.preventDefault();
-  event.returnValue = text.textLeave; // older browsers want a value, and none shows it
+  event.returnValue = true; // older browsers want a value
 }
 
 // Restoring

@@ -2,10 +2,12 @@
 // next post while the first is still on its way. Where there is no IndexedDB nothing is kept, and nothing breaks.
 //
 // A draft is { key, fields: [[name, value]], photos: [{ id, file }], since }; `since` is when its sending began, in ms.
-// Photos have a store of their own, so that saving a letter does not write them again.
+// Photos have a store of their own, so that saving a letter does not write them again. A page that is going away has no time
+// for a transaction: its last words wait in localStorage.
 
 export function draftStore(name) {
   const { base = "", user } = document.documentElement.dataset;
+  const lastWords = `madang${base}-draft-${user}-${name}`;
   let connection;
 
   function connect() {
@@ -48,32 +50,43 @@ export function draftStore(name) {
       tidy(drafts, photos, draft.photos);
     }));
 
-  /** One request: a page that is going away has no time for a second one. */
-  const saveText = (draft) =>
-    run("readwrite", (drafts, _, transaction) => {
-      drafts.put(record([name], draft));
-      transaction.commit?.();
-    });
+  /** At once, for a page that is going away: the words alone, since photos are stored when they are picked. */
+  function saveHastily({ key, fields }) {
+    tryStorage((storage) => storage.setItem(lastWords, JSON.stringify({ key, fields })));
+  }
 
-  const removeWritten = (key) =>
-    run("readwrite", (drafts, photos) => {
+  const forgetHasty = () => tryStorage((storage) => storage.removeItem(lastWords));
+
+  async function findWritten() {
+    const hasty = JSON.parse(tryStorage((storage) => storage.getItem(lastWords)) ?? "null");
+    const draft = await find([name]);
+    return hasty ? { photos: [], ...draft, ...hasty } : draft;
+  }
+
+  const saveText = (draft) => run("readwrite", (drafts) => drafts.put(record([name], draft)));
+
+  const removeWritten = (key) => {
+    forgetHasty();
+    return run("readwrite", (drafts, photos) => {
       // Another tab may have written its own draft here since.
       drafts.get([name]).onsuccess = ({ target }) => {
         if (target.result?.key === key) drafts.delete([name]);
         tidy(drafts, photos);
       };
     });
+  };
 
   return {
-    written: () => find([name]),
+    written: findWritten,
     sending: (key) => find(key ? [name, key] : IDBKeyRange.bound([name, ""], [name, []])),
-    saveText,
+    saveHastily,
     removeWritten,
 
     /** Resolves to whether all of it is stored. */
     async save(draft) {
       const isStored = await put([name], draft);
       if (!isStored) await saveText(draft); // no room for the photos: at least the words
+      if (isStored) forgetHasty();
       return isStored;
     },
 
@@ -108,6 +121,15 @@ function open(name, onclose) {
     };
     request.onerror = () => reject(request.error);
   });
+}
+
+/** What `work` does with localStorage, where there is one with room. */
+function tryStorage(work) {
+  try {
+    return work(localStorage);
+  } catch {
+    return null;
+  }
 }
 
 const record = (id, draft) => ({ ...draft, id, photos: draft.photos.map((photo) => photo.id) });
