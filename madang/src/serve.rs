@@ -62,6 +62,12 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
             config.sources.name("limits.mode")
         );
     }
+    if !app.site.secure && !listening.ip().is_loopback() {
+        tracing::warn!(
+            "log-ins and passwords go over plain http ({}): whoever is on the way reads them",
+            config.sources.name("server.public_url")
+        );
+    }
     tokio::spawn(app.limits.clone().sweep());
     if let Some((listener, _)) = metrics_listener {
         tokio::spawn(serve_metrics(listener, app.clone()));
@@ -139,9 +145,11 @@ fn announce(config: &Config, listening: SocketAddr, metrics: Option<SocketAddr>)
          Data                {}\n\
          Database            {database}\n\
          Images              {}\n\
+         In a browser        {}\n\
          Documentation       {}{}\n{metrics}",
         config.data.path().display(),
         config.media,
+        config.public_url,
         config.public_url,
         crate::openapi::DOCS,
     );

@@ -36,7 +36,7 @@ start_api() {
     </dev/null >"$api_home/out" 2>"$api_home/err" &
   api_pid=$!
   for ((try = 0; try < 300; try++)); do
-    api_url=$(sed -n 's/^Madang listens on *//p' "$api_home/out")
+    api_url=$(sed -n 's/^Madang listens on *//p' "$api_home/out" 2>/dev/null)
     if [ -n "$api_url" ]; then return 0; fi
     kill -0 "$api_pid" 2>/dev/null || break
     sleep 0.1

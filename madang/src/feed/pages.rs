@@ -165,11 +165,9 @@ async fn create(
     let Member { actor, frame } = member;
     let mut typed = None;
     let created = async {
-        let mut form = writing::read_form(&app, &headers, body, "images").await?;
-        form.document = form.document.with_plain_newlines();
-        let document = typed.insert(form.document.clone());
-        Member::filled_in(&actor, document)?;
-        let key = key.or_field(document.typed("key"));
+        let form = writing::read_page_form(&app, &headers, body, "images", &mut typed).await?;
+        Member::filled_in(&actor, &form.document)?;
+        let key = key.or_field(form.document.typed("key"));
         writing::create(&app, &actor, key, form, &progress, Wrote::from).await?.read::<Wrote>()
     };
     match created.await {
@@ -222,11 +220,9 @@ async fn update(
     let id = feed_id(&path)?;
     let mut typed = None;
     let updated = async {
-        let mut form = writing::read_form(&app, &headers, body, "new_images").await?;
-        form.document = form.document.with_plain_newlines();
-        let document = typed.insert(form.document.clone());
-        Member::filled_in(&actor, document)?;
-        let key = key.or_field(document.typed("key"));
+        let form = writing::read_page_form(&app, &headers, body, "new_images", &mut typed).await?;
+        Member::filled_in(&actor, &form.document)?;
+        let key = key.or_field(form.document.typed("key"));
         writing::update(&app, &actor, key, &path, form, &progress, Wrote::from).await?.read::<Wrote>()
     };
     match updated.await {

@@ -20,6 +20,7 @@ use crate::{
     http::{
         body::Progress,
         form::{self, Form, FormLimits},
+        input::Document,
         query::PathFields,
     },
     idempotency::{IdempotencyKey, Write, Written},
@@ -31,7 +32,35 @@ use crate::{
 /// # Errors
 /// See [`form::read_form`].
 pub(super) async fn read_form(app: &App, headers: &HeaderMap, body: Body, files: &'static str) -> Result<Form<Spool>> {
-    let form = form::read_form(headers, body, &[files], &FormLimits::default(), || app.media.upload()).await?;
+    read(app, headers, body, files, &mut None).await
+}
+
+/// Reads a page's form, and keeps its texts, also of a form that could not be read to its end.
+///
+/// # Errors
+/// See [`form::read_form`].
+pub(super) async fn read_page_form(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    files: &'static str,
+    typed: &mut Option<Document>,
+) -> Result<Form<Spool>> {
+    let mut form = read(app, headers, body, files, typed).await?;
+    form.document = form.document.with_plain_newlines();
+    *typed = Some(form.document.clone());
+    Ok(form)
+}
+
+async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    files: &'static str,
+    kept: &mut Option<Document>,
+) -> Result<Form<Spool>> {
+    let limits = FormLimits::default();
+    let form = form::read_form_keeping(headers, body, &[files], &limits, || app.media.upload(), kept).await?;
     fault::point(Point::FormRead);
     Ok(form)
 }

@@ -104,6 +104,21 @@ pub async fn read_form<S: FileSink>(
     limits: &FormLimits,
     new_sink: impl FnMut() -> S + Send,
 ) -> Result<Form<S>> {
+    read_form_keeping(headers, body, file_fields, limits, new_sink, &mut None).await
+}
+
+/// The same, and when it fails, the texts that had come until then: for a form that is shown again.
+///
+/// # Errors
+/// Those of [`read_form`].
+pub async fn read_form_keeping<S: FileSink>(
+    headers: &HeaderMap,
+    body: Body,
+    file_fields: &[&'static str],
+    limits: &FormLimits,
+    new_sink: impl FnMut() -> S + Send,
+    kept: &mut Option<Document>,
+) -> Result<Form<S>> {
     admit(headers, limits.body)?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = header_value(content_type).map(|(kind, _)| kind).unwrap_or_default();
@@ -127,7 +142,10 @@ pub async fn read_form<S: FileSink>(
         }
         "multipart/form-data" => {
             let boundary = boundary(content_type).ok_or(Code::BrokenBody)?;
-            reader.read_parts(Multipart::new(body, &boundary, limits.body)).await?;
+            if let Err(e) = reader.read_parts(Multipart::new(body, &boundary, limits.body)).await {
+                *kept = Some(Document::new(Source::Form, reader.entries));
+                return Err(e);
+            }
         }
         _ if content_type.starts_with("multipart/") => return Err(Code::BrokenBody.into()),
         _ => {}

@@ -48,6 +48,12 @@ async fn a_refused_feed_keeps_its_text_and_leaves_nothing() {
     let form = FormData::new().text("title", "t").text("content", lines.trim_end());
     assert_eq!(ann.upload("/write", form).await.status.as_u16(), 303);
 
+    // Also when the form is not read to its end.
+    let large = FormData::new().text("key", "l").text("title", "kept").text("content", "c");
+    let answer = ann.upload("/write", large.files("images", &[vec![0; 11 << 20]])).await;
+    assert_eq!(answer.status.as_u16(), 413);
+    assert!(answer.text().contains("value=\"kept\"") && answer.text().contains("10 MB and 40 megapixels at most"));
+
     let broken = FormData::new()
         .text("title", "t")
         .text("content", "c")

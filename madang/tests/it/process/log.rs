@@ -121,7 +121,7 @@ async fn limits_that_are_off_and_proxies_that_are_forgotten_are_told() {
 async fn metrics_have_a_listener_of_their_own() {
     let (_folder, data) = folder();
     let told = Told::start(&data, &["--metrics-listen", "127.0.0.1:0"], &[]).await;
-    let address = told.announced[5].strip_prefix("Metrics             http://").unwrap();
+    let address = told.announced.iter().find_map(|line| line.strip_prefix("Metrics             http://")).unwrap();
     let prometheus = Wire::new(address.strip_suffix("/metrics").unwrap().parse().unwrap());
     told.wire.get("/api/feed/list").await.unwrap().expect(200);
     told.wire.get("/metrics").await.unwrap().expect(404);
