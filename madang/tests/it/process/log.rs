@@ -25,7 +25,7 @@ impl Told {
         let mut board = command.spawn().unwrap();
         let mut lines = BufReader::new(board.stdout.take().unwrap()).lines();
         let mut announced = Vec::new();
-        let mut expected = if arguments.contains(&"--metrics-listen") { 6 } else { 5 };
+        let mut expected = if arguments.contains(&"--metrics-listen") { 7 } else { 6 };
         while expected > 0 {
             announced.push(timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap());
             expected -= 1;
