@@ -22,7 +22,7 @@ use crate::{
     error::{Code, Error, Problem, Result, Step},
     fault::{self, Point},
     http::input::Document,
-    secret::hex,
+    secret::{self, hex},
 };
 
 const HEADER: &str = "idempotency-key";
@@ -199,6 +199,13 @@ impl Write {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The key of a form that is shown again: the same, since what was refused has not taken effect, unless it was used for another
+/// text. Whoever sends this one again means it.
+pub(crate) fn key_again(error: &Error, form: &Document) -> String {
+    let used = error.code() == Code::IdempotencyKeyReused;
+    Some(form.typed("key")).filter(|key| !key.is_empty() && !used).map_or_else(secret::random_name, str::to_owned)
 }
 
 /// Forgets the keys whose time is over.

@@ -50,7 +50,7 @@ pub fn router(app: App) -> Router {
         .merge(openapi::pages(document))
         .merge(web::layers::wrap(pages.router, &app.site))
         .route(web::assets::PATTERN, get(web::assets::serve));
-    let router = fallbacks::with_fallbacks(router, patterns);
+    let router = fallbacks::with_fallbacks(router, patterns, &app.site.base);
     let limited = router.layer(from_fn_with_state(app.limits.clone(), limits::limit)).with_state(app.clone());
     let cors = (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins));
     let envelope = envelope(&app);

@@ -6,7 +6,7 @@
 use aws_lc_rs::digest;
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderValue, request::Parts},
+    http::{HeaderMap, HeaderValue, request::Parts},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -41,6 +41,10 @@ impl Secret {
         Secret(secret::random())
     }
 
+    fn of(request: &HeaderMap, app: &App) -> Option<Secret> {
+        SESSION.read(request, app.site.secure).and_then(Secret::read)
+    }
+
     fn read(text: &str) -> Option<Secret> {
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Secret)
     }
@@ -56,13 +60,17 @@ impl Secret {
     }
 }
 
-/// Begins a log-in of a browser.
+/// Begins a log-in of a browser, and ends the one that it had.
 ///
 /// # Errors
 /// 401, whatever is wrong, and after the same work.
-pub(super) async fn log_in(app: &App, credentials: &Credentials) -> Result<Secret> {
+pub(super) async fn log_in(app: &App, credentials: &Credentials, request: &HeaderMap) -> Result<Secret> {
     let secret = Secret::new();
     logins::begin(app, credentials, &secret.hash()).await?;
+    if let Some(before) = Secret::of(request, app) {
+        let hash = before.hash();
+        app.db.tx(Opts::default(), async |tx: &mut Tx| queries::end_browser(tx, &hash).await).await?;
+    }
     Ok(secret)
 }
 
@@ -87,8 +95,7 @@ impl FromRequestParts<App> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let Ok(frame) = Frame::from_request_parts(parts, app).await;
-        let secure = app.site.secure;
-        let Some(secret) = SESSION.read(&parts.headers, secure).and_then(Secret::read) else {
+        let Some(secret) = Secret::of(&parts.headers, app) else {
             return Ok(Visitor { actor: MaybeActor(None), frame });
         };
         let now = app.clock.now();
@@ -98,7 +105,10 @@ impl FromRequestParts<App> for Visitor {
         app.limits.user(found.user.id.0, parts)?;
         if now > found.rotate_dt.after(PROLONG_EVERY) {
             let prolong = async |tx: &mut Tx| queries::prolong(tx, found.login_id, now, now.after(LIFETIME)).await;
-            app.db.tx(Opts::default(), prolong).await?;
+            // It lasts a while yet: no reason to keep somebody from reading.
+            if let Err(e) = app.db.tx(Opts::default(), prolong).await {
+                tracing::warn!(cause = %e, "a log-in could not be made to last on");
+            }
         }
         let actor = Actor::new(found.user, found.login_id);
         let me = Me { id: actor.id.0, nickname: actor.nickname.as_str().to_owned() };
@@ -140,7 +150,9 @@ impl FromRequestParts<App> for Member {
             Some(actor) => Ok(Member { actor, frame }),
             None if frame.json => Err(Code::NotAuthenticated.into_response()),
             // Only forms are sent there, so one comes back to the page where the form stands.
-            None if !parts.method.is_safe() => Err(found(&log_in_url(frame.base(), &frame.from))),
+            None if !parts.method.is_safe() => {
+                Err(found(&log_in_url(frame.base(), frame.from.as_deref().unwrap_or("/"))))
+            }
             None => Err(found(&frame.log_in_url())),
         }
     }

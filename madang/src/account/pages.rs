@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::header,
+    http::{HeaderMap, header},
     response::Response,
     routing::{get, post},
 };
@@ -19,7 +19,14 @@ use crate::{
     config::Signup,
     error::Result,
     http::{client::ClientAddress, form::TextForm, input::Document, query::QueryFields},
-    web::{Answer, Frame, Pages, again, cookie::SESSION, html, parts::Wrong, redirect::local},
+    web::{
+        Answer, Frame, Pages, again,
+        cookie::SESSION,
+        frame::log_in_url,
+        html,
+        parts::Wrong,
+        redirect::{local, see_other},
+    },
 };
 
 pub(crate) fn pages() -> Pages<App> {
@@ -70,19 +77,29 @@ async fn show_signup(State(app): State<App>, visitor: Visitor, query: QueryField
 }
 
 /// Makes an account, and logs in at once.
-async fn sign_up(State(app): State<App>, client: ClientAddress, frame: Frame, form: TextForm) -> Result<Response> {
+async fn sign_up(
+    State(app): State<App>,
+    client: ClientAddress,
+    frame: Frame,
+    headers: HeaderMap,
+    form: TextForm,
+) -> Result<Response> {
     let typed = Typed::read(&form.0);
-    match sign_up_and_in(&app, client, &form.0).await {
-        Ok(secret) => Ok(come_in(&app, &frame, &typed.next, &secret)),
+    match make_account(&app, client, &form.0).await {
+        Ok(credentials) => match browser::log_in(&app, &credentials, &headers).await {
+            Ok(secret) => Ok(come_in(&app, &frame, &typed.next, &secret)),
+            // The account is there: the form would only be refused.
+            Err(_) => Ok(see_other("", &log_in_url(frame.base(), &typed.next))),
+        },
         Err(e) => again(&frame, e, |wrong| SignupPage { frame: &frame, closed: is_closed(&app), typed: &typed, wrong }),
     }
 }
 
-async fn sign_up_and_in(app: &App, client: ClientAddress, form: &Document) -> Result<Secret> {
+async fn make_account(app: &App, client: ClientAddress, form: &Document) -> Result<Credentials> {
     let new = NewUser::parse(form)?;
     let credentials = Credentials { email: new.email.clone(), password: new.password.clone() };
     service::sign_up(app, client, new).await?;
-    browser::log_in(app, &credentials).await
+    Ok(credentials)
 }
 
 fn is_closed(app: &App) -> bool {
@@ -97,18 +114,24 @@ async fn show_login(visitor: Visitor, query: QueryFields) -> Result<Response> {
     html(&LoginPage { frame: &frame, typed: &typed, wrong: Wrong::default() })
 }
 
-async fn log_in(State(app): State<App>, client: ClientAddress, frame: Frame, form: TextForm) -> Result<Response> {
+async fn log_in(
+    State(app): State<App>,
+    client: ClientAddress,
+    frame: Frame,
+    headers: HeaderMap,
+    form: TextForm,
+) -> Result<Response> {
     let typed = Typed::read(&form.0);
-    match check_and_log_in(&app, client, &form.0).await {
+    match check_and_log_in(&app, client, &form.0, &headers).await {
         Ok(secret) => Ok(come_in(&app, &frame, &typed.next, &secret)),
         Err(e) => again(&frame, e, |wrong| LoginPage { frame: &frame, typed: &typed, wrong }),
     }
 }
 
-async fn check_and_log_in(app: &App, client: ClientAddress, form: &Document) -> Result<Secret> {
+async fn check_and_log_in(app: &App, client: ClientAddress, form: &Document, request: &HeaderMap) -> Result<Secret> {
     let credentials = Credentials::parse(form)?;
     let attempt = app.limits.log_in(client, &Email::key(&credentials.email))?;
-    let secret = browser::log_in(app, &credentials).await?;
+    let secret = browser::log_in(app, &credentials, request).await?;
     attempt.succeeded();
     Ok(secret)
 }

@@ -59,6 +59,7 @@ crate::statements! {
     PROLONG = "update logins set rotate_dt = ?, expire_dt = ? where id = ?";
     ROTATE = "update logins set generation = ?, rotate_dt = ?, expire_dt = ? where id = ?";
     END = "delete from logins where id = ?";
+    END_BROWSER = "delete from logins where family_hash = ?";
     END_FAMILY = "delete from logins where family_hash = ? and user_id = ?";
     END_OTHERS = "delete from logins where user_id = ? and id <> ?";
     END_ALL = "delete from logins where user_id = ?";
@@ -264,6 +265,11 @@ pub(super) async fn end(tx: &mut Tx, id: LoginId) -> Result<()> {
 /// Ends the log-in of a family if it is this user's.
 pub(super) async fn end_family(tx: &mut Tx, family_hash: &str, user: UserId) -> Result<()> {
     tx.exec(END_FAMILY, args![family_hash, user]).await.map(drop)
+}
+
+/// Ends the log-in of a browser, whoever's it was.
+pub(super) async fn end_browser(tx: &mut Tx, family_hash: &str) -> Result<()> {
+    tx.exec(END_BROWSER, args![family_hash]).await.map(drop)
 }
 
 pub(super) async fn end_others(tx: &mut Tx, user: UserId, but: LoginId) -> Result<()> {

@@ -27,9 +27,9 @@ use crate::{
         input::{Document, Source},
         query::{PathFields, QueryFields},
     },
-    idempotency::IdempotencyKey,
+    idempotency::{self, IdempotencyKey},
     markdown,
-    paging::{Start, Window},
+    paging::{Position, Start, Window},
     secret,
     web::{Answer, Frame, Pages, Swap, again, html, part, parts::LikeButton, parts::Wrong},
 };
@@ -37,7 +37,7 @@ use crate::{
 pub(crate) fn pages() -> Pages<App> {
     Pages::new()
         .at("/feed/{feed_id}", get(show_feed))
-        .at("/feed/{feed_id}/comment", post(create))
+        .at("/feed/{feed_id}/comment", get(lead_to_feed).post(create))
         .at("/comment/{comment_id}/edit", get(show_edit).post(update))
         .at("/comment/{comment_id}/delete", post(delete))
 }
@@ -64,7 +64,6 @@ struct FeedPage<'a> {
 pub(crate) struct Item<'a> {
     frame: &'a Frame,
     id: i64,
-    feed: i64,
     content: Arc<str>,
     author: i64,
     nickname: String,
@@ -74,18 +73,18 @@ pub(crate) struct Item<'a> {
     /// Whether whoever looks may change it, or delete it.
     mine: bool,
     deletable: bool,
-    /// Whether it stands apart from its feed, and leads there.
-    alone: bool,
+    /// Where it leads, if it stands apart from its feed.
+    place: Option<String>,
 }
 
 impl<'a> Item<'a> {
     pub(crate) fn new(frame: &'a Frame, is_admin: bool, comment: Comment) -> Item<'a> {
         let mine = frame.is(comment.author_id.0);
         let (id, liked, count) = (comment.id.0, comment.liked, comment.like_count);
+        let place = None;
         Item {
             frame,
             id,
-            feed: comment.feed_id.0,
             content: markdown::render(&comment.content),
             author: comment.author_id.0,
             nickname: comment.author_nickname.as_str().to_owned(),
@@ -94,13 +93,14 @@ impl<'a> Item<'a> {
             like: LikeButton { frame, kind: "comment", id, liked, count },
             mine,
             deletable: mine || is_admin,
-            alone: false,
+            place,
         }
     }
 
     /// The same, apart from its feed.
-    pub(crate) fn alone(self) -> Item<'a> {
-        Item { alone: true, ..self }
+    pub(crate) fn alone(frame: &'a Frame, is_admin: bool, comment: Comment) -> Item<'a> {
+        let place = Some(format!("{}#comment-{}", beginning_with(&comment), comment.id.0));
+        Item { place, ..Item::new(frame, is_admin, comment) }
     }
 }
 
@@ -176,6 +176,11 @@ struct Said {
     id: i64,
 }
 
+/// Where a comment was refused a browser shows this address, and may ask for it.
+async fn lead_to_feed(frame: Frame, path: PathFields) -> Result<Response> {
+    Ok(Answer::go(format!("/feed/{}", feed::feed_id(&path)?.0)).to(&frame))
+}
+
 async fn create(
     State(app): State<App>,
     member: Member,
@@ -187,11 +192,11 @@ async fn create(
     let feed = feed::feed_id(&path)?;
     match say(&app, &actor, key, feed, &form.0).await {
         Ok(id) if frame.json => said(&app, &frame, &actor, feed, id).await,
-        Ok(id) => Ok(Answer::go(format!("/feed/{}#comment-{}", feed.0, id.0)).to(&frame)),
+        Ok(id) => Ok(Answer::go(place_of(&app, feed, id).await?).to(&frame)),
         Err(e) if frame.json => Err(e),
         Err(e) => {
-            let (key, content) = (form.0.typed("key").to_owned(), form.0.typed("content"));
             let window = Window { limit: LIMIT, start: Start::Skip(0) };
+            let (key, content) = (idempotency::key_again(&e, &form.0), form.0.typed("content"));
             let form = NewForm { key, content, ..NewForm::new(&frame, feed) };
             let page = feed_page(&app, &frame, Some(&actor), feed, window, form).await?;
             again(&frame, e, |wrong| FeedPage { form: NewForm { wrong, ..page.form }, ..page })
@@ -209,6 +214,25 @@ async fn say(app: &App, actor: &Actor, key: IdempotencyKey, feed: FeedId, form: 
     let create =
         async |tx: &mut Tx| service::create(tx, actor, &new, &app.clock).await.map(|comment| Said { id: comment.id.0 });
     write.run(app, create).await?.read::<Said>().map(|said| CommentId(said.id))
+}
+
+/// Where a comment is to be seen: on the first page of its feed, or at the top of one that begins with it.
+async fn place_of(app: &App, feed: FeedId, id: CommentId) -> Result<String> {
+    let read = async |r: &mut Read| {
+        let count = feed::by_id(r, feed, UserId(0)).await?.map_or(0, |found| found.feed.comment_count);
+        Ok::<_, greenlit::Error>((queries::by_id(r, id, UserId(0)).await?, count))
+    };
+    let place = match app.db.read(Opts::default(), read).await? {
+        (Some(comment), count) if count > LIMIT => beginning_with(&comment),
+        _ => format!("/feed/{}", feed.0),
+    };
+    Ok(format!("{place}#comment-{}", id.0))
+}
+
+/// The page of a feed that begins with this comment.
+fn beginning_with(comment: &Comment) -> String {
+    let before = Position { value: comment.create_dt.0, id: comment.id.0 - 1 };
+    format!("/feed/{}?cursor={}", comment.feed_id.0, before.cursor(&list_of(comment.feed_id)))
 }
 
 /// The new comment in its place, for a script.
@@ -258,7 +282,7 @@ async fn update(State(app): State<App>, member: Member, path: PathFields, form: 
         app.db.tx(Opts::default(), update).await
     };
     match change.await {
-        Ok(comment) => Ok(Answer::go(format!("/feed/{}#comment-{}", comment.feed_id.0, comment.id.0)).to(&frame)),
+        Ok(comment) => Ok(Answer::go(place_of(&app, comment.feed_id, comment.id).await?).to(&frame)),
         Err(e) => {
             let (id, feed, content) = (before.id.0, before.feed_id.0, form.0.typed("content"));
             again(&frame, e, |wrong| EditPage { frame: &frame, id, feed, content, wrong })

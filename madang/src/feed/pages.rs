@@ -30,7 +30,7 @@ use crate::{
         input::Document,
         query::{PathFields, QueryFields},
     },
-    idempotency::IdempotencyKey,
+    idempotency::{self, IdempotencyKey},
     media,
     paging::{Start, Window},
     secret,
@@ -176,8 +176,7 @@ async fn create(
     }
 }
 
-/// The form with what was typed, and with the same key: what was refused has not taken effect. A key that was used for
-/// another text is not kept: whoever sends this one again means it.
+/// The form with what was typed.
 fn compose_again(
     frame: &Frame,
     error: Error,
@@ -186,8 +185,7 @@ fn compose_again(
     photos: Vec<Photo>,
 ) -> Result<Response> {
     let text = |name| typed.map_or("", |typed| typed.typed(name));
-    let used = error.code() == Code::IdempotencyKeyReused;
-    let key = Some(text("key")).filter(|key| !key.is_empty() && !used).map_or_else(secret::random_name, str::to_owned);
+    let key = typed.map_or_else(secret::random_name, |typed| idempotency::key_again(&error, typed));
     let (title, content) = (text("title"), text("content"));
     again(frame, error, |wrong| ComposePage { frame, feed, key, title, content, photos, wrong })
 }

@@ -11,20 +11,21 @@ use crate::error::Code;
 
 /// Adds the answers to `router`. `patterns` are its routes as they were declared, such as `/api/feed/read/{feed_id}`:
 /// a path that would match one of them with a slash more or less at its end is redirected there (307, so that method
-/// and body are kept). Call this on the finished router, before any layer.
-pub fn with_fallbacks<S>(router: Router<S>, patterns: Vec<String>) -> Router<S>
+/// and body are kept), behind `base`, the path that a proxy has taken off. Call this on the finished router, before any layer.
+pub fn with_fallbacks<S>(router: Router<S>, patterns: Vec<String>, base: &str) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let patterns: Arc<[String]> = patterns.into();
+    let (patterns, base): (Arc<[String]>, Arc<str>) = (patterns.into(), base.into());
     router
-        .fallback(move |request: Request| async move { no_route(request.uri(), &patterns) })
+        .fallback(move |request: Request| async move { no_route(request.uri(), &patterns, &base) })
         .method_not_allowed_fallback(|| async { Code::MethodNotAllowed })
 }
 
-fn no_route(uri: &Uri, patterns: &[String]) -> Response {
+fn no_route(uri: &Uri, patterns: &[String], base: &str) -> Response {
     match other_spelling(uri.path(), patterns) {
-        Some(mut location) => {
+        Some(other) => {
+            let mut location = format!("{base}{other}");
             if let Some(query) = uri.query() {
                 location.push('?');
                 location.push_str(query);

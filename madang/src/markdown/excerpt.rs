@@ -9,6 +9,9 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::{MOST_CHARS, first, parse};
 
+/// Characters in which words are looked for.
+const ENOUGH: usize = 2_000;
+
 /// The plain words of a text for a card, a description or a summary: without markup, in one line, of no more than `most` characters,
 /// the last of which is `…` if there are more words. It is text, not HTML: it may contain `<`.
 ///
@@ -25,7 +28,8 @@ pub fn excerpt(text: &str, most: usize) -> String {
         if words.chars().nth(most).is_some() {
             return cut(&words, most);
         }
-        if chars >= MOST_CHARS || part.len() == text.len() {
+        // What has no words in so much is markup, and looking for them would cost more than they say.
+        if chars >= ENOUGH || part.len() == text.len() {
             return words;
         }
         chars = chars.saturating_mul(4);

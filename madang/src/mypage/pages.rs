@@ -30,8 +30,8 @@ pub(crate) fn pages() -> Pages<App> {
         .at("/my", get(show_feeds))
         .at("/my/comments", get(show_comments))
         .at("/settings", get(show_settings))
-        .at("/settings/nickname", post(change_nickname))
-        .at("/settings/password", post(change_password))
+        .at("/settings/nickname", get(lead_to_settings).post(change_nickname))
+        .at("/settings/password", get(lead_to_settings).post(change_password))
         .at("/settings/delete", post(delete_account))
         .at("/settings/export", get(export))
 }
@@ -70,7 +70,7 @@ async fn show_comments(State(app): State<App>, member: Member, query: QueryField
     let page = async |r: &mut Read| comment::page_by(r, actor.id, order, window).await;
     let (mut comments, total) = app.db.read(Opts::default(), page).await?;
     let next = window.next_cursor(&mut comments, &list, |comment| comment::place(order, comment));
-    let item = |comment| Item::new(&frame, actor.is_admin, comment).alone();
+    let item = |comment| Item::alone(&frame, actor.is_admin, comment);
     html(&CommentsPage { frame: &frame, total, comments: comments.into_iter().map(item).collect(), next })
 }
 
@@ -116,9 +116,15 @@ async fn show_settings(member: Member, query: QueryFields) -> Result<Response> {
     html(&SettingsPage { done, ..settings(&frame, &actor) })
 }
 
+/// Where a form of theirs was refused a browser shows its address, and may ask for it.
+async fn lead_to_settings(frame: Frame) -> Response {
+    Answer::go("/settings").to(&frame)
+}
+
 async fn change_nickname(State(app): State<App>, member: Member, form: TextForm) -> Result<Response> {
     let Member { actor, frame } = member;
     let rename = async {
+        Member::filled_in(&actor, &form.0)?;
         // The address stays what it is.
         let open = form.0.entries().iter().filter(|(name, _)| name == "nickname").cloned().collect();
         let change = ProfileChange::parse(&Document::new(Source::Form, open))?;
@@ -142,6 +148,7 @@ async fn change_password(
 ) -> Result<Response> {
     let Member { actor, frame } = member;
     let change = async {
+        Member::filled_in(&actor, &form.0)?;
         let change = PasswordChange::parse(&form.0, &actor.email, &actor.nickname)?;
         service::change_password(&app, client, &actor, change).await
     };
@@ -163,7 +170,11 @@ async fn delete_account(
     form: TextForm,
 ) -> Result<Response> {
     let Member { actor, frame } = member;
-    match profile::erase_account(&app, client, key, &actor, &form.0).await {
+    let erase = async {
+        Member::filled_in(&actor, &form.0)?;
+        profile::erase_account(&app, client, key, &actor, &form.0).await
+    };
+    match erase.await {
         Ok(_) => Ok(account::gone(&app, &frame)),
         Err(e) => {
             again(&frame, wrong_password(e), |wrong| SettingsPage { form: "delete", wrong, ..settings(&frame, &actor) })

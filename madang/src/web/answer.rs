@@ -110,7 +110,7 @@ impl Answer {
         Answer { page: page.into(), leave: true, swaps: Vec::new(), notice: None }
     }
 
-    /// The same page, of this path, with changes.
+    /// The page that the form stands on, with changes; without scripts too, or this one if the browser does not tell which.
     pub fn stay(page: impl Into<String>, swaps: Vec<Swap>, notice: impl Into<String>) -> Answer {
         Answer { page: page.into(), leave: false, swaps, notice: Some(notice.into()) }
     }
@@ -118,7 +118,9 @@ impl Answer {
     /// As whoever asks wants it.
     pub fn to(self, frame: &Frame) -> Response {
         if !frame.json {
-            return see_other(frame.base(), &self.page);
+            // Where something changed in place one stays on the page that the form stands on, which browsers tell.
+            let page = frame.from.as_ref().filter(|_| !self.leave).unwrap_or(&self.page);
+            return see_other(frame.base(), page);
         }
         let location = self.leave.then(|| format!("{}{}", frame.base(), self.page));
         Json(Changed { location, swaps: self.swaps, notice: self.notice }).into_response()

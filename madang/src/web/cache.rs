@@ -67,12 +67,13 @@ impl PageCache {
         if let Some(page) = self.good(variant, commits()) {
             return Ok(page);
         }
+        let came = Instant::now();
         let _turn = self.making.lock().await;
-        // Not what it was before the wait: a page that was made meanwhile may have been begun too early.
-        let (before, at) = (commits(), Instant::now());
-        if let Some(page) = self.good(variant, before) {
-            return Ok(page);
+        // A page that was begun since is as good as one that is made now, however many have written in between.
+        if let Some(made) = self.made(variant).filter(|made| made.at >= came) {
+            return Ok(made.page);
         }
+        let (before, at) = (commits(), Instant::now());
         let page = Arc::new(Page::new(make().await?));
         let made = Made { commits: before, at, page: page.clone() };
         self.pages.write().unwrap_or_else(PoisonError::into_inner).insert(variant, made);
@@ -80,9 +81,12 @@ impl PageCache {
     }
 
     fn good(&self, variant: Variant, commits: u64) -> Option<Arc<Page>> {
-        let pages = self.pages.read().unwrap_or_else(PoisonError::into_inner);
-        let made = pages.get(&variant)?;
-        (made.commits == commits && made.at.elapsed() < AGE).then(|| made.page.clone())
+        let made = self.made(variant)?;
+        (made.commits == commits && made.at.elapsed() < AGE).then_some(made.page)
+    }
+
+    fn made(&self, variant: Variant) -> Option<Made> {
+        self.pages.read().unwrap_or_else(PoisonError::into_inner).get(&variant).cloned()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What is never a page, whatever a client accepts.
-const NO_PAGES: [&str; 4] = ["/api/", "/images/", "/docs", "/openapi.json"];
+const NO_PAGES: [&str; 6] = ["/api/", "/images/", "/docs", "/openapi.json", "/healthz", "/readyz"];
 
 #[derive(Template)]
 #[template(path = "web/error.html")]
@@ -72,7 +72,7 @@ pub fn shape(site: &Arc<Site>, clock: &Clock, request: &mut Request) -> Option<E
     if !page && !json {
         return None;
     }
-    let frame = Frame::new(site.clone(), request.headers(), request.uri(), clock.now());
+    let frame = Frame::new(site.clone(), request.method(), request.headers(), request.uri(), clock.now());
     let looker = Looker::default();
     request.extensions_mut().insert(looker.clone());
     Some(Box::new(move |error, id| {
@@ -93,7 +93,8 @@ fn as_page(frame: &Frame, error: &Error, request_id: &str) -> Response {
 
 fn as_json(frame: &Frame, error: &Error, request_id: &str) -> Response {
     let problems = fields(frame.lang, error);
-    let location = (error.code() == Code::NotAuthenticated).then(|| log_in_url(frame.base(), &frame.from));
+    let location = (error.code() == Code::NotAuthenticated)
+        .then(|| log_in_url(frame.base(), frame.from.as_deref().unwrap_or("/")));
     Json(Told {
         message: message(frame.lang, error),
         code: error.code().as_str(),
@@ -107,19 +108,14 @@ fn as_json(frame: &Frame, error: &Error, request_id: &str) -> Response {
 /// A form is shown again with what is wrong about it.
 pub fn wrong(lang: Lang, error: &Error) -> Wrong {
     let mut fields = fields(lang, error);
-    let whole = match (error.code(), fields.is_empty()) {
-        // What a unique index refuses has a field too.
-        (Code::EmailAlreadyRegistered, _) => {
-            fields.push(("email".to_owned(), message(lang, error)));
-            None
-        }
-        (Code::NicknameAlreadyRegistered, _) => {
-            fields.push(("nickname".to_owned(), message(lang, error)));
-            None
-        }
-        (_, true) => Some(message(lang, error)),
-        (_, false) => None,
+    // What a unique index refuses has a field too.
+    let unique = match error.code() {
+        Code::EmailAlreadyRegistered => Some("email"),
+        Code::NicknameAlreadyRegistered => Some("nickname"),
+        _ => None,
     };
+    fields.extend(unique.map(|field| (field.to_owned(), message(lang, error))));
+    let whole = unique.is_none().then(|| message(lang, error));
     Wrong::new(whole, fields)
 }
 

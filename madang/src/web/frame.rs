@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts},
 };
 
 use super::{
@@ -38,6 +38,9 @@ impl Site {
     /// The board at this public URL, which was checked by the configuration.
     pub fn new(url: &str, known: bool, images: Option<&str>) -> Site {
         let (origin, base) = split(url);
+        // As browsers write it.
+        let usual = if url.starts_with("https://") { ":443" } else { ":80" };
+        let origin = origin.strip_suffix(usual).unwrap_or(origin);
         Site {
             name: "Madang",
             url: url.to_owned(),
@@ -125,8 +128,8 @@ pub struct Frame {
     pub me: Option<Me>,
     /// Path and query of the page, to come back to.
     pub here: String,
-    /// The page from which it was asked for, if it is the board's.
-    pub from: String,
+    /// The page from which it was asked for, if it is the board's and the browser says so.
+    pub from: Option<String>,
     /// Whether one of our scripts asks, which wants JSON.
     pub json: bool,
     /// When it is made.
@@ -135,7 +138,13 @@ pub struct Frame {
 
 impl Frame {
     /// For a request, from what a browser says of itself.
-    pub fn new(site: Arc<Site>, headers: &HeaderMap, uri: &Uri, now: Timestamp) -> Frame {
+    pub fn new(site: Arc<Site>, method: &Method, headers: &HeaderMap, uri: &Uri, now: Timestamp) -> Frame {
+        let from = referer(headers, &site).filter(|from| local(Some(from)) == *from).map(str::to_owned);
+        // A form is sent to what cannot be looked at: one comes back to the page that it stands on.
+        let here = match method.is_safe() {
+            true => local(uri.path_and_query().map(|target| target.as_str())).to_owned(),
+            false => from.clone().unwrap_or_else(|| "/".to_owned()),
+        };
         let chosen = LANGUAGE.read(headers, site.secure).and_then(Lang::parse);
         let theme = THEME.read(headers, site.secure).and_then(Theme::parse);
         Frame {
@@ -143,9 +152,9 @@ impl Frame {
             chosen,
             theme: theme.unwrap_or(Theme::Auto),
             me: None,
-            here: local(uri.path_and_query().map(|target| target.as_str())).to_owned(),
-            from: local(referer(headers, &site.base)).to_owned(),
-            json: accepts(headers, "application/json"),
+            here,
+            from,
+            json: accepts(headers, "application/json") && !accepts(headers, "text/html"),
             site,
             now,
         }
@@ -197,6 +206,17 @@ impl Frame {
         log_in_url(&self.site.base, &self.here)
     }
 
+    /// The sign-up page, which leads back here too.
+    pub fn sign_up_url(&self) -> String {
+        self.log_in_url().replacen("/login?", "/signup?", 1)
+    }
+
+    /// A time as programs read it in HTML, which knows no more than milliseconds.
+    pub fn machine(&self, time: &Timestamp) -> String {
+        let text = time.to_string();
+        format!("{}Z", text.split('.').next().unwrap_or_default())
+    }
+
     /// How long ago it was, for those without scripts; after a week the day.
     pub fn ago(&self, time: &Timestamp) -> String {
         let seconds = self.now.seconds().saturating_sub(time.seconds()).max(0);
@@ -217,11 +237,12 @@ pub fn log_in_url(base: &str, back: &str) -> String {
     format!("{base}/login?next={next}")
 }
 
-/// Path and query of the page that a request comes from, if it is on the host that is asked.
-fn referer<'a>(headers: &'a HeaderMap, base: &str) -> Option<&'a str> {
+/// Path and query of the page that a request comes from, if it is the board's: by its public URL, or by the host that is asked.
+fn referer<'a>(headers: &'a HeaderMap, site: &Site) -> Option<&'a str> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let (_, url) = text(header::REFERER)?.split_once("://")?;
-    url.strip_prefix(text(header::HOST)?)?.strip_prefix(base)
+    let url = text(header::REFERER)?;
+    let by_host = || url.split_once("://")?.1.strip_prefix(text(header::HOST)?);
+    url.strip_prefix(&site.origin).or_else(by_host)?.strip_prefix(&site.base)
 }
 
 /// Whether this media type is named among those that are wanted.
@@ -233,6 +254,6 @@ impl FromRequestParts<App> for Frame {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        Ok(Frame::new(app.site.clone(), &parts.headers, &parts.uri, app.clock.now()))
+        Ok(Frame::new(app.site.clone(), &parts.method, &parts.headers, &parts.uri, app.clock.now()))
     }
 }

@@ -59,16 +59,21 @@ async fn refuse_unknown_hosts(State(site): State<Arc<Site>>, request: Request, n
 
 fn is_ours(site: &Site, headers: &HeaderMap, target: Option<&str>) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts.next().and_then(|host| host.to_str().ok());
+    let host = hosts.next().map(|host| host.to_str().unwrap_or_default());
     if hosts.next().is_some() {
         return false;
     }
     // Without one, as from HTTP/1.0, there is nothing to be deceived by.
     let Some(host) = target.or(host) else { return true };
-    let without_port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|c| c.is_ascii_digit()));
-    let name = without_port.map_or(host, |(name, _)| name);
+    let name = without_port(host);
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok();
-    host.eq_ignore_ascii_case(site.host()) || address || name.eq_ignore_ascii_case("localhost")
+    name.eq_ignore_ascii_case(without_port(site.host())) || address || name.eq_ignore_ascii_case("localhost")
+}
+
+/// A host's name: whoever has that has all of its ports, and a proxy may leave the port out.
+fn without_port(host: &str) -> &str {
+    let port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|c| c.is_ascii_digit()));
+    port.map_or(host, |(name, _)| name)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -149,7 +149,7 @@ async fn sitemap(State(app): State<App>) -> Result<Response> {
 }
 
 /// What is one's own, or changes something, is not for robots.
-async fn robots(State(app): State<App>, _request: HeaderMap) -> Result<Response> {
+async fn robots(State(app): State<App>) -> Result<Response> {
     let base = &app.site.base;
     let own = ["/api/", "/write", "/login", "/signup", "/my", "/settings", "/timeline", "/look"];
     let lines: String = own.iter().map(|path| format!("Disallow: {base}{path}\n")).collect();

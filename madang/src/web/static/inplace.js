@@ -1,5 +1,4 @@
 // Forms with `data-inplace` are sent by fetch, and the answer changes this page instead of loading another.
-import { confirmed } from "./confirm.js";
 import { clearErrors, focusError, hold, isChanged, randomKey, say, showErrors, typedFields } from "./forms.js";
 import { showTimes } from "./times.js";
 
@@ -30,7 +29,6 @@ async function onSubmit(event) {
   event.preventDefault();
   const button = event.submitter ?? form.querySelector("button:not([type=button])");
   if (releases.has(form)) return;
-  if (form.dataset.confirm && !(await confirmed(form.dataset.confirm, button?.textContent.trim()))) return;
 
   const focused = document.activeElement;
   const body = new URLSearchParams(new FormData(form));

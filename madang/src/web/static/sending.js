@@ -4,6 +4,7 @@
 const FIRST_DELAY = 1_000; // ms, doubling
 const LAST_DELAY = 30_000; // ms
 const PATIENCE = 120_000; // ms; who is told to wait longer must know it
+const BROKEN = 3; // times that a server may say that it is broken
 const SILENCE = 60_000; // ms without any progress count as a lost connection
 
 /**
@@ -11,9 +12,11 @@ const SILENCE = 60_000; // ms without any progress count as a lost connection
  * `signal` aborts, and when there is none at the time `until`.
  */
 export async function sendUntilAnswered(url, body, { signal, until, onProgress, onWaiting }) {
+  let broken = 0;
   for (let delay = FIRST_DELAY; !signal.aborted && Date.now() < until; delay = Math.min(2 * delay, LAST_DELAY)) {
     const { status, retryAfter, answer } = await attempt(url, body, signal, onProgress);
-    if (isFinal(status, answer) || retryAfter > PATIENCE) return { ...answer, status };
+    if (status === 500 && answer?.code) broken += 1;
+    if (isFinal(status, answer) || retryAfter > PATIENCE || broken === BROKEN) return { ...answer, status };
     onWaiting();
     // The spread keeps the writers of a board that restarts from coming back all at once.
     await pause(Math.max(delay * (1 + Math.random() / 4), retryAfter), signal, status === 0);

@@ -147,6 +147,7 @@ js-uploading = Sending … {"{"}n{"}"} %
 js-waiting = Waiting for the connection. It will be sent once, by itself.
 js-restored = Your draft was restored.
 js-discard = Discard the draft
+js-discard-sure = Discard what you wrote, with its photos?
 js-stop = Stop and edit
 js-too-many = {"{"}n{"}"} photos at most.
 js-too-large = {"{"}name{"}"} is too large: {"{"}n{"}"} MB at most.

@@ -124,6 +124,7 @@ js-uploading = 送信中… {"{"}n{"}"}%
 js-waiting = 接続を待っています。つながったら一度だけ送信します。
 js-restored = 下書きを復元しました。
 js-discard = 下書きを破棄
+js-discard-sure = 書きかけの文章と写真を破棄しますか?
 js-stop = 止めて直す
 js-too-many = 写真は{"{"}n{"}"}枚までです。
 js-too-large = {"{"}name{"}"}: 写真は1枚{"{"}n{"}"}MBまでです。

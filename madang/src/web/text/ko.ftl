@@ -124,6 +124,7 @@ js-uploading = 보내는 중 … {"{"}n{"}"}%
 js-waiting = 연결을 기다립니다. 연결되면 한 번만 보냅니다.
 js-restored = 쓰던 글을 불러왔습니다.
 js-discard = 쓰던 글 버리기
+js-discard-sure = 쓰던 글과 사진을 버릴까요?
 js-stop = 멈추고 고치기
 js-too-many = 사진은 {"{"}n{"}"}장까지 올릴 수 있습니다.
 js-too-large = {"{"}name{"}"}: 사진 한 장은 {"{"}n{"}"}MB까지입니다.

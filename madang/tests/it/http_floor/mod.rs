@@ -54,7 +54,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let router = wrap(with_fallbacks(router, ROUTES.map(str::to_owned).to_vec()), deadlines, None, envelope);
+        let router = wrap(with_fallbacks(router, ROUTES.map(str::to_owned).to_vec(), ""), deadlines, None, envelope);
         let task = tokio::spawn(serve(listener, router, limits, async {
             let _ = stopped.await;
         }));

@@ -1,5 +1,6 @@
 //! Forms that are refused: what was typed stays, and what is wrong stands beside its field.
 
+use axum::{body::Body, http::Method};
 use greenlit::{Opts, Tx};
 
 use super::{photo, value_of};
@@ -62,6 +63,38 @@ async fn a_refused_feed_keeps_its_text_and_leaves_nothing() {
     assert_eq!(answer.status.as_u16(), 415);
     assert!(answer.text().contains("no photo that we can read"), "{}", answer.text());
     app.assert_consistent().await;
+}
+
+#[tokio::test]
+async fn a_form_leads_back_to_where_it_stands() {
+    let app = TestApp::sqlite().await;
+    let mut ann = app.member("ann").await;
+    ann.submit("/write", &[("title", "t"), ("content", "c")]).await.leads();
+    let mut post = async |path: &str, from: &str, body: &'static str| {
+        let headers = [("referer", from), ("content-type", "application/x-www-form-urlencoded")];
+        ann.send(Method::POST, path, &headers, Body::from(body)).await
+    };
+    assert_eq!(post("/feed/1/like", "http://board.test/?cursor=x", "").await.leads(), "/?cursor=x");
+    assert_eq!(post("/feed/1/like", "https://evil.example/", "").await.leads(), "/feed/1#like-feed-1");
+    assert_eq!(post("/feed/1/like", "http://board.test//evil.example", "").await.leads(), "/feed/1#like-feed-1");
+    // A refused form stands at an address of its own.
+    let refused = post("/feed/1/comment", "http://board.test/feed/1", "content=").await;
+    assert_eq!(refused.status.as_u16(), 422);
+    assert_eq!(value_of(&refused.text(), "next"), "/feed/1");
+    assert_eq!(ann.get("/feed/1/comment").await.leads(), "/feed/1");
+    assert_eq!(ann.get("/settings/nickname").await.leads(), "/settings");
+    // The sixtieth comment is not on the first page.
+    for n in 0..60 {
+        let said = ann.submit("/feed/1/comment", &[("content", &format!("comment {n}"))]).await.leads().to_owned();
+        let (path, anchor) = said.split_once('#').unwrap();
+        let page = ann.page(path).await;
+        assert!(page.contains(&format!("id=\"{anchor}\"")) && page.contains(&format!("comment {n}<")), "{said}");
+    }
+    // Somebody else has logged in meanwhile.
+    app.member("bob").await;
+    let other = ann.submit("/settings/nickname", &[("nickname", "Mine"), ("user", "2")]).await;
+    assert_eq!(other.status.as_u16(), 403);
+    assert!(other.text().contains("Somebody else is logged in here meanwhile"), "{}", other.text());
 }
 
 #[tokio::test]

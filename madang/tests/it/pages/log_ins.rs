@@ -34,6 +34,15 @@ on_each_database! {
         here.get("/my").await.leads();
     }
 
+    async fn a_new_log_in_ends_the_one_before(app: TestApp) {
+        let mut ann = app.member("ann").await;
+        let mut old = ann.clone();
+        ann.submit("/login", &[("email", "ann@example.com"), ("password", PASSWORD)]).await.leads();
+        ann.page("/my").await;
+        old.get("/my").await.leads();
+        assert_eq!(app.count("logins").await, 1);
+    }
+
     async fn a_log_in_lasts_as_long_as_it_is_used(app: TestApp) {
         let mut ann = app.member("ann").await;
         for _ in 0..4 {

@@ -49,4 +49,7 @@ async fn a_board_below_a_path_links_to_itself() {
             "{target}"
         );
     }
+    let moved =
+        browser.send(axum::http::Method::GET, "/look/", &[("host", "site.test")], axum::body::Body::empty()).await;
+    assert_eq!(moved.header("location"), "/board/look");
 }
