@@ -257,8 +257,8 @@ test('[W05] follows a link to what only a form may do, and nothing changes', asy
   const all = await neighbourhood();
   const page = await open({ user: all.victim, expected: [/405/] });
   const before = await state(page, all);
-  const forms = ['/write', '/look', '/login', '/signup'];
-  for (const [path] of changes(all).filter(([path]) => !forms.includes(path) && !path.endsWith('/edit'))) {
+  const forms = ['/write', '/look', '/login', '/signup', '/settings/nickname', '/settings/password'];
+  for (const [path] of changes(all).filter(([path]) => !forms.includes(path) && !/\/(edit|comment)$/.test(path))) {
     const answer = await steps.go(page, path);
     assert.equal(answer.status(), 405, path);
     assert.match(answer.headers().allow ?? '', /POST/, path);

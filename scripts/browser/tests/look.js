@@ -97,7 +97,7 @@ test('reads times as they are where she lives', async ({ open }) => {
         .formatToParts(created).find(({ type }) => type === part).value);
     const day = new Intl.DateTimeFormat('en', { timeZone: timezoneId, day: 'numeric' }).format(created);
     for (const part of [hour, minute, day, String(created.getUTCFullYear())]) assert.ok(title.includes(part), `${title}: ${part}`);
-    assert.equal(Date.parse(await time.getAttribute('datetime')), created.getTime());
+    assert.equal(Date.parse(await time.getAttribute('datetime')), created.setMilliseconds(0));
     titles.add(title);
   }
   assert.equal(titles.size, 2);
