@@ -56,18 +56,7 @@ pub async fn serve(flags: &Flags) -> Result<(), ConfigError> {
     };
     let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
     announce(&config, listening, metrics_address);
-    if config.settings.quotas.is_none() {
-        tracing::warn!(
-            "rate limits are off ({}): anybody may guess passwords and flood",
-            config.sources.name("limits.mode")
-        );
-    }
-    if !app.site.secure && !listening.ip().is_loopback() {
-        tracing::warn!(
-            "log-ins and passwords go over plain http ({}): whoever is on the way reads them",
-            config.sources.name("server.public_url")
-        );
-    }
+    warn_of_dangers(&config, &app, listening);
     tokio::spawn(app.limits.clone().sweep());
     if let Some((listener, _)) = metrics_listener {
         tokio::spawn(serve_metrics(listener, app.clone()));
@@ -128,6 +117,22 @@ fn signals() -> Result<(Signal, Signal), ConfigError> {
 async fn second_of((mut terminate, mut interrupt): (Signal, Signal)) {
     for _ in 0..2 {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    }
+}
+
+/// Tells the operator what he may not have meant.
+fn warn_of_dangers(config: &Config, app: &App, listening: SocketAddr) {
+    if config.settings.quotas.is_none() {
+        tracing::warn!(
+            "rate limits are off ({}): anybody may guess passwords and flood",
+            config.sources.name("limits.mode")
+        );
+    }
+    if !app.site.secure && !listening.ip().is_loopback() {
+        tracing::warn!(
+            "log-ins and passwords go over plain http ({}): whoever is on the way reads them",
+            config.sources.name("server.public_url")
+        );
     }
 }
 
