@@ -16,4 +16,4 @@ pub(crate) use model::{AuthorOrder, Feed, FeedId, Order};
 pub(crate) use pages::{Article, CardList, feed_id, pages, window};
 pub(crate) use queries::{by_id, count_comments, count_likes, feed_columns, lock, select_feeds};
 pub(crate) use service::{delete_some_of, page_of};
-pub(crate) use view::{FeedPage, FeedView, join};
+pub(crate) use view::{FeedImages, FeedPage, FeedView, join};

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::parts::{Article, CardList, Photo};
 use super::{
     model::{FeedId, Order},
-    queries, service,
-    view::{FeedImages, join},
+    service,
+    view::FeedImages,
     writing,
 };
 use crate::{
@@ -92,13 +92,7 @@ async fn show_newest(
 
 async fn newest(app: &App, visitor: &Visitor, window: Window, list: &str) -> Result<String> {
     let viewer = visitor.id();
-    let page = async |r: &mut Read| {
-        let mut feeds = queries::page(r, Order::CreateDesc, window, viewer).await?;
-        let next = window.next_cursor(&mut feeds, list, |feed| (feed.create_dt.0, feed.id.0));
-        let ids: Vec<i64> = feeds.iter().map(|feed| feed.id.0).collect();
-        let images = media::of_feeds(r, &ids).await?;
-        Ok::<_, greenlit::Error>((join(feeds, images), next))
-    };
+    let page = async |r: &mut Read| service::newest(r, window, list, viewer).await;
     let (feeds, next) = app.db.read(Opts::default(), page).await?;
     let frame = &visitor.frame;
     let first = window.start == Start::Skip(0);

@@ -3,7 +3,7 @@
 use greenlit::{Reader, Tx};
 
 use super::{
-    model::{AuthorOrder, Change, Feed, FeedId, Text},
+    model::{AuthorOrder, Change, Feed, FeedId, Order, Text},
     queries,
     view::{FeedImages, join},
 };
@@ -90,6 +90,20 @@ async fn remove(app: &App, tx: &mut Tx, found: FeedImages) -> greenlit::Result<(
     fault::point(Point::FeedDeleted);
     account::count_feeds(tx, found.feed.author_id, -1).await?;
     totals::add(tx, totals::FEEDS, -1).await
+}
+
+/// A page of the newest feeds with their images, and the cursor of the next one.
+pub(super) async fn newest(
+    r: &mut impl Reader,
+    window: Window,
+    list: &str,
+    viewer: UserId,
+) -> greenlit::Result<(Vec<FeedImages>, Option<String>)> {
+    let mut feeds = queries::page(r, Order::CreateDesc, window, viewer).await?;
+    let next = window.next_cursor(&mut feeds, list, |feed| (feed.create_dt.0, feed.id.0));
+    let ids: Vec<i64> = feeds.iter().map(|feed| feed.id.0).collect();
+    let images = media::of_feeds(r, &ids).await?;
+    Ok((join(feeds, images), next))
 }
 
 /// A page of one author's feeds with their images, the cursor of the next one, and how many he has.

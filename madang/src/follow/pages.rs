@@ -10,15 +10,14 @@ use greenlit::{Opts, Read, Tx};
 
 use super::{
     model::{Followers, Person, User, user_in},
-    queries, service,
+    queries, service, timeline,
 };
 use crate::{
     account::{Member, UserId, Visitor},
     app::App,
     error::{Code, Result},
-    feed::{self, AuthorOrder, CardList, join},
+    feed::{self, AuthorOrder, CardList},
     http::query::{PathFields, QueryFields},
-    media,
     paging::{Start, Window},
     web::{Answer, Frame, Pages, Swap, html, part},
 };
@@ -182,13 +181,7 @@ async fn show_timeline(State(app): State<App>, member: Member, query: QueryField
     let Member { actor, frame } = member;
     let list = format!("timeline of {}", actor.id.0);
     let window = feed::window(&query, &list)?;
-    let page = async |r: &mut Read| {
-        let mut feeds = queries::timeline(r, actor.id, window).await?;
-        let next = window.next_cursor(&mut feeds, &list, |feed| (feed.id.0, feed.id.0));
-        let ids: Vec<i64> = feeds.iter().map(|feed| feed.id.0).collect();
-        let images = media::of_feeds(r, &ids).await?;
-        Ok::<_, greenlit::Error>((join(feeds, images), next))
-    };
+    let page = async |r: &mut Read| timeline::page(r, actor.id, window, &list).await;
     let (feeds, next) = app.db.read(Opts::default(), page).await?;
     html(&TimelinePage { frame: &frame, list: CardList::new(&app, &frame, "/timeline", feeds, next) })
 }

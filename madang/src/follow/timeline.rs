@@ -8,10 +8,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::queries;
 use crate::{
-    account::{Actor, MaybeActor},
+    account::{Actor, MaybeActor, UserId},
     app::App,
     error::Result,
-    feed::{FeedView, join},
+    feed::{FeedImages, FeedView, join},
     http::query::QueryFields,
     media,
     openapi::{InvalidInput, Unauthorized},
@@ -50,15 +50,22 @@ async fn read_timeline(State(app): State<App>, actor: Actor, query: QueryFields)
     let mut fields = query.fields();
     let window = Window::parse_cursor(&mut fields, &list);
     let window = fields.finish(window)?;
-    let page = async |r: &mut Read| {
-        let mut feeds = queries::timeline(r, actor.id, window).await?;
-        let next = window.next_cursor(&mut feeds, &list, |feed| (feed.id.0, feed.id.0));
-        let ids: Vec<i64> = feeds.iter().map(|feed| feed.id.0).collect();
-        let images = media::of_feeds(r, &ids).await?;
-        Ok::<_, greenlit::Error>((join(feeds, images), next))
-    };
-    let (feeds, next_cursor) = app.db.read(Opts::default(), page).await?;
+    let (feeds, next_cursor) = app.db.read(Opts::default(), async |r| page(r, actor.id, window, &list).await).await?;
     let viewer = MaybeActor(Some(actor));
     let feeds = feeds.into_iter().map(|feed| FeedView::new(&app, &viewer, feed)).collect();
     Ok(Json(TimelinePage { feeds, pagination: Next { next_cursor } }))
+}
+
+/// A page of a user's timeline with its images, and the cursor of the next one.
+pub(super) async fn page(
+    r: &mut Read,
+    user: UserId,
+    window: Window,
+    list: &str,
+) -> greenlit::Result<(Vec<FeedImages>, Option<String>)> {
+    let mut feeds = queries::timeline(r, user, window).await?;
+    let next = window.next_cursor(&mut feeds, list, |feed| (feed.id.0, feed.id.0));
+    let ids: Vec<i64> = feeds.iter().map(|feed| feed.id.0).collect();
+    let images = media::of_feeds(r, &ids).await?;
+    Ok((join(feeds, images), next))
 }

@@ -6,15 +6,15 @@ use askama::Template;
 use axum::{
     Json,
     extract::Request,
-    http::{HeaderValue, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
 use super::{
+    answer,
     frame::{Frame, Me, Site, accepts, log_in_url},
     lang::Lang,
-    layers,
     parts::Wrong,
 };
 use crate::{
@@ -86,8 +86,8 @@ fn as_page(frame: &Frame, error: &Error, request_id: &str) -> Response {
     let (title, message) = (title(frame.lang, status), message(frame.lang, error));
     let page = ErrorPage { frame, status, title, message, request_id };
     let text = page.render().unwrap_or_else(|_| frame.t("error-internal").into_owned());
-    let mut response = (layers::policy(&frame.site), text).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let mut response = answer::text(text);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, frame.site.policy.clone());
     response
 }
 

@@ -30,12 +30,13 @@ pub struct Site {
     pub secure: bool,
     /// Whether the operator said so, or it is a guess from the address listened on.
     pub known: bool,
-    /// Where images may come from, beside the board itself.
-    pub images: Option<String>,
+    /// The Content-Security-Policy of its pages.
+    pub policy: HeaderValue,
 }
 
 impl Site {
-    /// The board at this public URL, which was checked by the configuration.
+    /// The board at this public URL, which was checked by the configuration. `images` is where images come from, if that is not
+    /// the board itself.
     pub fn new(url: &str, known: bool, images: Option<&str>) -> Site {
         let (origin, base) = split(url);
         // As browsers write it.
@@ -48,7 +49,7 @@ impl Site {
             origin: origin.to_owned(),
             secure: url.starts_with("https://"),
             known,
-            images: images.map(|url| split(url).0.to_owned()),
+            policy: policy(images.map(|url| split(url).0)),
         }
     }
 
@@ -56,6 +57,16 @@ impl Site {
     pub fn host(&self) -> &str {
         self.origin.split_once("://").map_or("", |(_, host)| host)
     }
+}
+
+/// Everything comes from the board, but perhaps images, and no script or style stands in a page itself.
+fn policy(images: Option<&str>) -> HeaderValue {
+    let images = images.map(|origin| format!(" {origin}")).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:{images}; connect-src 'self'; \
+         manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
 /// A URL's origin and path.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -25,24 +25,11 @@ pub fn wrap<S: Clone + Send + Sync + 'static>(pages: Router<S>, site: &Arc<Site>
         .layer(from_fn_with_state(site.clone(), add_headers))
 }
 
-/// The policy of pages: everything comes from the board, and no script or style stands in a page itself.
-pub(super) fn policy(site: &Site) -> [(HeaderName, HeaderValue); 1] {
-    let images = site.images.as_deref().unwrap_or_default();
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data: {images}; connect-src 'self'; \
-         manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    );
-    let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
-    [(header::CONTENT_SECURITY_POLICY, policy)]
-}
-
 /// Pages are for whoever asked, unless they say otherwise.
 async fn add_headers(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in policy(&site) {
-        headers.entry(name).or_insert(value);
-    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| site.policy.clone());
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     headers.entry(header::VARY).or_insert(HeaderValue::from_static("Cookie, Accept-Language, Accept"));
     response

@@ -15,13 +15,9 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::{Code, Error, Result},
-    feed::{
-        model::{AuthorOrder, Order},
-        queries, service,
-        view::{FeedImages, join},
-    },
+    feed::{model::AuthorOrder, queries, service, view::FeedImages},
     http::query::PathFields,
-    markdown, media,
+    markdown,
     paging::{Start, Window},
     web::{Frame, Pages},
 };
@@ -95,14 +91,8 @@ fn printable(text: &str) -> String {
 const FIRST: Window = Window { limit: ENTRIES, start: Start::Skip(0) };
 
 async fn newest(State(app): State<App>, frame: Frame) -> Result<Response> {
-    let page = async |r: &mut Read| {
-        let mut feeds = queries::page(r, Order::CreateDesc, FIRST, UserId(0)).await?;
-        FIRST.next_cursor(&mut feeds, "", |feed| (feed.id.0, 0));
-        let ids: Vec<i64> = feeds.iter().map(|feed| feed.id.0).collect();
-        let images = media::of_feeds(r, &ids).await?;
-        Ok::<_, greenlit::Error>(join(feeds, images))
-    };
-    let feeds = app.db.read(Opts::default(), page).await?;
+    let page = async |r: &mut Read| service::newest(r, FIRST, "", UserId(0)).await;
+    let (feeds, _) = app.db.read(Opts::default(), page).await?;
     atom(&app, &frame, frame.site.name.to_owned(), "/", feeds)
 }
 
