@@ -70,7 +70,7 @@ impl PageCache {
         let came = Instant::now();
         let _turn = self.making.lock().await;
         // A page that was begun since is as good as one that is made now, however many have written in between.
-        if let Some(made) = self.made(variant).filter(|made| made.at >= came) {
+        if let Some(made) = self.made(variant).filter(|made| made.at > came) {
             return Ok(made.page);
         }
         let (before, at) = (commits(), Instant::now());

@@ -74,13 +74,18 @@ mod tests {
             let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
             is_ours(&site, &headers, None)
         };
-        for good in ["board.example:8443", "BOARD.example:8443", "127.0.0.1", "127.0.0.1:80", "[::1]:80", "localhost:3"]
-        {
+        for good in [
+            "board.example:8443",
+            "BOARD.example:8443",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "[::1]:80",
+            "localhost:3",
+            "board.example",
+        ] {
             assert!(ours(good), "{good}");
         }
-        for bad in
-            ["evil.example", "board.example", "board.example:8443.evil", "evil.example:8443", "", "127.0.0.1.evil"]
-        {
+        for bad in ["evil.example", "board.example:8443.evil", "evil.example:8443", "", "127.0.0.1.evil"] {
             assert!(!ours(bad), "{bad}");
         }
         assert!(is_ours(&site, &HeaderMap::new(), None));
