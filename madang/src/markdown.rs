@@ -6,6 +6,8 @@
 
 mod address;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod bombs;
 mod cache;
 mod excerpt;

@@ -136,6 +136,21 @@ mod tests {
         assert_eq!(get().await, "2");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_slow_page_takes_the_next_one() {
+        let (cache, commits, made) = (PageCache::default(), AtomicU64::new(0), AtomicU64::new(0));
+        let make = async || {
+            commits.fetch_add(1, Relaxed);
+            tokio::time::sleep(2 * AGE).await;
+            Ok(made.fetch_add(1, Relaxed).to_string())
+        };
+        let readers = (0..10).map(|_| cache.get(VARIANT, || commits.load(Relaxed), make));
+        for page in futures_util::future::join_all(readers).await {
+            page.unwrap();
+        }
+        assert_eq!(made.load(Relaxed), 2);
+    }
+
     #[tokio::test]
     async fn a_page_that_was_begun_before_a_change_is_not_kept_after_it() {
         let (cache, commits) = (PageCache::default(), AtomicU64::new(0));
