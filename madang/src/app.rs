@@ -22,6 +22,7 @@ use crate::{
     media::Media,
     metrics::Metrics,
     migration,
+    notification::Live,
     secret::Key,
     web::{cache::PageCache, frame::Site},
 };
@@ -60,6 +61,8 @@ pub struct Parts {
     pub site: Arc<Site>,
     /// Pages that are the same for many.
     pub pages: PageCache,
+    /// Those who hear of notifications as they come.
+    pub live: Live,
     /// Wakes the worker, all of its lanes; a hint, which it does not depend on.
     pub work: Arc<Notify>,
     draining: AtomicBool,
@@ -132,6 +135,7 @@ impl App {
             metrics: Arc::default(),
             config: config.settings.clone(),
             clock,
+            live: Live::default(),
             work: Arc::default(),
             draining: AtomicBool::new(false),
         })))

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     backup::hold,
     fault::{self, Point},
-    idempotency, media, mypage, totals,
+    idempotency, media, mypage, notification, totals,
 };
 
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
@@ -52,7 +52,7 @@ impl Lane {
 }
 
 /// What the worker can do.
-const LANES: [Lane; 4] = [
+const LANES: [Lane; 5] = [
     // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
     Lane {
         topics: &[media::jobs::DELETE],
@@ -74,6 +74,13 @@ const LANES: [Lane; 4] = [
         handler: Duration::from_secs(4),
         points: Some([Point::EraseClaimed, Point::EraseDone, Point::EraseAcknowledged]),
     },
+    // Who hears of what.
+    Lane {
+        topics: notification::jobs::TOPICS,
+        lease: Duration::from_secs(20),
+        handler: Duration::from_secs(10),
+        points: None,
+    },
     // A backup that was killed has such a job, whose lease is over.
     Lane { topics: &[hold::TOPIC], lease: Duration::from_secs(8), handler: Duration::from_secs(4), points: None },
 ];
@@ -83,6 +90,7 @@ async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
         media::jobs::DELETE => media::jobs::delete(app, job).await,
         media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await,
         mypage::erase::ERASE => mypage::erase::erase(app, job).await,
+        topic if notification::jobs::TOPICS.contains(&topic) => notification::jobs::hear(app, job).await,
         hold::TOPIC => Ok(hold::release(&app.db, job).await?),
         other => Err(format!("no handler for {other}").into()),
     }
@@ -154,7 +162,8 @@ async fn run_lane(app: &App, lane: &Lane, mut stop: watch::Receiver<bool>) {
 async fn sweep(app: &App) -> greenlit::Result<usize> {
     idempotency::sweep(app).await?;
     let logins = account::logins::sweep(app).await?;
-    Ok(logins + media::jobs::sweep(app).await? + mypage::erase::sweep(app).await?)
+    let old = notification::jobs::sweep(app).await?;
+    Ok(logins + old + media::jobs::sweep(app).await? + mypage::erase::sweep(app).await?)
 }
 
 /// Sweeps and works until nothing is due, for tests and maintenance. Returns how many jobs were run.

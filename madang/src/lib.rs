@@ -32,6 +32,7 @@ pub mod media;
 pub mod metrics;
 pub mod migration;
 mod mypage;
+mod notification;
 mod openapi;
 mod paging;
 pub mod router;

@@ -99,7 +99,7 @@ enum FieldStep {
 #[openapi(
     info(
         title = "Madang",
-        description = "A community board: accounts, feeds with images, comments, likes and follows.\n\nLog in, press Authorize and paste the access token.",
+        description = "A community board: accounts, feeds with images, comments, likes, follows and notifications.\n\nLog in, press Authorize and paste the access token.",
         license(name = "MIT OR Apache-2.0"),
     ),
     components(schemas(Problem, Problems, Refused)),
@@ -111,6 +111,7 @@ enum FieldStep {
         (name = "like", description = "Likes of feeds and comments"),
         (name = "follow", description = "Who reads whom"),
         (name = "user", description = "What everybody may know of a user"),
+        (name = "notification", description = "What one hears of others"),
         (name = "mypage", description = "One's own account"),
         (name = "images", description = "The images of feeds"),
         (name = "server", description = "The server's health"),

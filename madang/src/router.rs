@@ -30,7 +30,7 @@ use crate::{
         admission::{self, Admission},
         client, cors, layers, routes as fallbacks,
     },
-    like, limits, media, metrics, mypage, openapi, secret,
+    like, limits, media, metrics, mypage, notification, openapi, secret,
     web::{self, Pages},
 };
 
@@ -77,6 +77,7 @@ fn pages() -> Pages<App> {
         .and(comment::pages())
         .and(like::pages())
         .and(follow::pages())
+        .and(notification::pages())
         .and(mypage::pages())
         .and(web::look::pages())
 }
@@ -99,6 +100,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(comment::api())
         .merge(like::api())
         .merge(follow::api())
+        .merge(notification::api())
         .merge(mypage::api())
         .merge(media::api())
         .routes(routes!(healthz))

@@ -78,6 +78,33 @@ pub const SCHEMA: &[Table] = &[
         columns: &["id", "follower_id", "following_id", "create_dt"],
         only: "1 = 1",
     },
+    Table {
+        name: "notification_inboxes",
+        key: &["user_id"],
+        columns: &["user_id", "version", "on_comment", "on_reply", "on_like", "on_follow", "outside"],
+        only: "1 = 1",
+    },
+    Table {
+        name: "notifications",
+        key: &["id"],
+        columns: &["id", "user_id", "kind", "feed_id", "comment_id", "unread_as", "version", "create_dt", "update_dt"],
+        only: "1 = 1",
+    },
+    Table {
+        name: "notification_causes",
+        key: &["id"],
+        columns: &[
+            "id",
+            "notification_id",
+            "user_id",
+            "actor_id",
+            "comment_id",
+            "liked_feed_id",
+            "liked_comment_id",
+            "follow_id",
+        ],
+        only: "1 = 1",
+    },
     Table { name: "totals", key: &["id"], columns: &["id", "name", "delta"], only: "1 = 1" },
     Table {
         name: "logins",

@@ -62,7 +62,7 @@ async fn create_comment(
     let new = NewComment::parse(&body.0)?;
     let viewer = MaybeActor(Some(actor.clone()));
     let create = async |tx: &mut Tx| {
-        let comment = service::create(tx, &actor, &new, &app.clock).await?;
+        let comment = service::create(&app, tx, &actor, &new).await?;
         Ok(CommentView::new(&app, &viewer, comment))
     };
     key.of(actor.id)?.with(&body.0).run(&app, create).await

@@ -4,6 +4,7 @@
 //! the transaction that writes or deletes it; rows are locked in the order feed, comment, user.
 
 mod api;
+mod events;
 mod model;
 mod pages;
 pub(crate) mod queries;
@@ -11,6 +12,7 @@ mod service;
 mod view;
 
 pub(crate) use api::api;
+pub(crate) use events::{WRITTEN, Written};
 pub(crate) use model::{CommentId, place};
 pub(crate) use pages::{Item, comment_id, pages};
 pub(crate) use queries::{count_likes, lock, page_by};

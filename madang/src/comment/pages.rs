@@ -31,13 +31,14 @@ use crate::{
     markdown,
     paging::{Position, Start, Window},
     secret,
-    web::{Answer, Frame, Pages, Swap, again, html, part, parts::LikeButton, parts::Wrong},
+    web::{Answer, Frame, Pages, Swap, again, html, part, redirect, parts::LikeButton, parts::Wrong},
 };
 
 pub(crate) fn pages() -> Pages<App> {
     Pages::new()
         .at("/feed/{feed_id}", get(show_feed))
         .at("/feed/{feed_id}/comment", get(lead_to_feed).post(create))
+        .at("/comment/{comment_id}", get(lead_to_comment))
         .at("/comment/{comment_id}/edit", get(show_edit).post(update))
         .at("/comment/{comment_id}/delete", post(delete))
 }
@@ -212,8 +213,15 @@ async fn say(app: &App, actor: &Actor, key: IdempotencyKey, feed: FeedId, form: 
     let new = NewComment::parse(&document)?;
     let write = key.or_field(form.typed("key")).of(actor.id)?.with(form);
     let create =
-        async |tx: &mut Tx| service::create(tx, actor, &new, &app.clock).await.map(|comment| Said { id: comment.id.0 });
+        async |tx: &mut Tx| service::create(app, tx, actor, &new).await.map(|comment| Said { id: comment.id.0 });
     write.run(app, create).await?.read::<Said>().map(|said| CommentId(said.id))
+}
+
+/// Leads to where the comment is to be seen.
+async fn lead_to_comment(State(app): State<App>, frame: Frame, path: PathFields) -> Result<Response> {
+    let id = comment_id(&path)?;
+    let comment = queries::by_id(&mut app.db.single(), id, UserId(0)).await?.ok_or(Code::CommentNotFound)?;
+    Ok(redirect::see_other(frame.base(), &place_of(&app, comment.feed_id, id).await?))
 }
 
 /// Where a comment is to be seen: on the first page of its feed, or at the top of one that begins with it.

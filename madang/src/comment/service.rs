@@ -3,12 +3,14 @@
 use greenlit::Tx;
 
 use super::{
+    events::{WRITTEN, Written},
     model::{Comment, CommentId, NewComment},
     queries,
 };
 use crate::{
     account::Actor,
-    clock::{Clock, Timestamp},
+    app::App,
+    clock::Timestamp,
     error::{Code, Result},
     feed,
 };
@@ -17,15 +19,17 @@ use crate::{
 ///
 /// # Errors
 /// 404 if there is no such feed.
-pub(super) async fn create(tx: &mut Tx, author: &Actor, new: &NewComment, clock: &Clock) -> Result<Comment> {
+pub(super) async fn create(app: &App, tx: &mut Tx, author: &Actor, new: &NewComment) -> Result<Comment> {
     // Both counts first: they lock the rows that the comment refers to, in the order in which everybody does.
     if !feed::count_comments(tx, new.feed_id, 1).await? {
         return Err(Code::FeedNotFound.into());
     }
     queries::count_by_author(tx, author.id, 1).await?;
     // Not before the feed is locked: readers would see a comment appear before others that they have seen.
-    let now = clock.now();
+    let now = app.clock.now();
     let id = queries::insert(tx, author.id, new, now).await?;
+    tx.outbox(WRITTEN, &Written { id: id.0 }).await?;
+    tx.after_commit(app.wake_worker());
     Ok(Comment::new(id, author, new, now))
 }
 

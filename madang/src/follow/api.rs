@@ -106,8 +106,8 @@ async fn write<V: Serialize + Send>(
     wanted: Option<bool>,
     view: fn(Followers) -> V,
 ) -> Result<Written> {
-    let (following, now) = (user_in(path, "following_id")?, app.clock.now());
-    let set = async |tx: &mut Tx| service::set(tx, actor.id, following, wanted, now).await.map(view);
+    let following = user_in(path, "following_id")?;
+    let set = async |tx: &mut Tx| service::set(&app, tx, actor.id, following, wanted).await.map(view);
     key.of(actor.id)?.run(&app, set).await
 }
 

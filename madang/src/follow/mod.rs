@@ -4,6 +4,7 @@
 //! or deletes it, and both rows are locked before it looks, the lower id first.
 
 mod api;
+mod events;
 mod model;
 mod pages;
 pub(crate) mod queries;
@@ -14,6 +15,7 @@ use crate::{app::App, web::Pages};
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use events::{BEGUN, Begun};
 pub(crate) use model::Person;
 pub(crate) use queries::{followers, followings};
 

@@ -101,8 +101,7 @@ async fn unfollow(state: State<App>, member: Member, path: PathFields) -> Result
 
 async fn set(State(app): State<App>, member: Member, id: UserId, wanted: bool) -> Result<Response> {
     let Member { actor, frame } = member;
-    let now = app.clock.now();
-    let set = async |tx: &mut Tx| service::set(tx, actor.id, id, Some(wanted), now).await;
+    let set = async |tx: &mut Tx| service::set(&app, tx, actor.id, id, Some(wanted)).await;
     let Followers { follower_count, followed } = app.db.tx(Opts::default(), set).await?;
     let id = id.0;
     let swaps = vec![

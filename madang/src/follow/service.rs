@@ -2,10 +2,14 @@
 
 use greenlit::Tx;
 
-use super::{model::Followers, queries};
+use super::{
+    events::{BEGUN, Begun},
+    model::Followers,
+    queries,
+};
 use crate::{
     account::UserId,
-    clock::Timestamp,
+    app::App,
     error::{Code, Result},
 };
 
@@ -14,11 +18,11 @@ use crate::{
 /// # Errors
 /// 400 if both are the same, 404 if the other is not there.
 pub(super) async fn set(
+    app: &App,
     tx: &mut Tx,
     follower: UserId,
     following: UserId,
     wanted: Option<bool>,
-    now: Timestamp,
 ) -> Result<Followers> {
     if follower == following {
         return Err(Code::OwnFollow.into());
@@ -34,7 +38,9 @@ pub(super) async fn set(
     }
     let delta = if followed { 1 } else { -1 };
     if followed {
-        queries::insert(tx, follower, following, now).await?;
+        queries::insert(tx, follower, following, app.clock.now()).await?;
+        tx.outbox(BEGUN, &Begun { follower: follower.0, following: following.0 }).await?;
+        tx.after_commit(app.wake_worker());
     } else {
         queries::delete(tx, follower, following).await?;
     }

@@ -98,7 +98,7 @@ async fn write<V: Serialize + Send>(
     wanted: Option<bool>,
     view: fn(Likes) -> V,
 ) -> Result<Written> {
-    let (target, now) = (Target::parse(query)?, app.clock.now());
-    let set = async |tx: &mut Tx| service::set(tx, target, actor.id, wanted, now).await.map(view);
+    let target = Target::parse(query)?;
+    let set = async |tx: &mut Tx| service::set(&app, tx, target, actor.id, wanted).await.map(view);
     key.of(actor.id)?.run(&app, set).await
 }

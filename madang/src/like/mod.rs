@@ -5,10 +5,12 @@
 //! concurrency.
 
 mod api;
+mod events;
 mod model;
 mod pages;
 pub(crate) mod queries;
 mod service;
 
 pub(crate) use api::api;
+pub(crate) use events::{GIVEN, Given};
 pub(crate) use pages::pages;

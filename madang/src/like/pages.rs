@@ -51,9 +51,8 @@ fn comment(path: &PathFields) -> Result<Target> {
 
 async fn set(State(app): State<App>, member: Member, target: Target, wanted: bool) -> Result<Response> {
     let Member { actor, frame } = member;
-    let now = app.clock.now();
     let set = async |tx: &mut Tx| {
-        let likes = service::set(tx, target, actor.id, Some(wanted), now).await?;
+        let likes = service::set(&app, tx, target, actor.id, Some(wanted)).await?;
         let feed = match target {
             Target::Feed(id) => id,
             Target::Comment(id) => queries::feed_of(tx, id).await?,

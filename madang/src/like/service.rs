@@ -3,12 +3,13 @@
 use greenlit::Tx;
 
 use super::{
+    events::{GIVEN, Given},
     model::{Likes, Target},
     queries,
 };
 use crate::{
     account::UserId,
-    clock::Timestamp,
+    app::App,
     comment,
     error::{Code, Result},
     feed,
@@ -19,11 +20,11 @@ use crate::{
 /// # Errors
 /// 404 if there is no such target.
 pub(super) async fn set(
+    app: &App,
     tx: &mut Tx,
     target: Target,
     user: UserId,
     wanted: Option<bool>,
-    now: Timestamp,
 ) -> Result<Likes> {
     // First, since what follows looks before it writes: the lock lets nobody else do so in between.
     let (there, missing) = match target {
@@ -40,7 +41,9 @@ pub(super) async fn set(
     }
     let delta = if liked { 1 } else { -1 };
     if liked {
-        queries::insert(tx, target, user, now).await?;
+        queries::insert(tx, target, user, app.clock.now()).await?;
+        tx.outbox(GIVEN, &given(target, user)).await?;
+        tx.after_commit(app.wake_worker());
     } else {
         queries::delete(tx, target, user).await?;
     }
@@ -49,4 +52,11 @@ pub(super) async fn set(
         Target::Comment(id) => comment::count_likes(tx, id, delta).await?,
     }
     Ok(Likes { like_count: before.like_count + delta, liked })
+}
+
+fn given(target: Target, user: UserId) -> Given {
+    match target {
+        Target::Feed(feed) => Given::Feed { feed: feed.0, user: user.0 },
+        Target::Comment(comment) => Given::Comment { comment: comment.0, user: user.0 },
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     account::UserId,
     app::App,
     fault::{self, Point},
-    feed,
+    feed, notification,
 };
 
 /// The topic of jobs that remove what an erased user leaves behind.
@@ -81,6 +81,7 @@ async fn batch(app: &App, tx: &mut Tx, user: UserId) -> greenlit::Result<usize> 
         + queries::unlike_comments(tx, user, ROWS).await?
         + queries::unfollow(tx, user, ROWS).await?
         + queries::drop_followers(tx, user, ROWS).await?
-        + queries::delete_comments(tx, user, ROWS).await?;
+        + queries::delete_comments(tx, user, ROWS).await?
+        + notification::forget(tx, user, ROWS).await?;
     if removed > 0 { Ok(removed) } else { feed::delete_some_of(app, tx, user, FEEDS).await }
 }

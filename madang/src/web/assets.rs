@@ -44,6 +44,7 @@ assets! {
     "forms.js" SCRIPT;
     "confirm.js" SCRIPT;
     "times.js" SCRIPT;
+    "news.js" SCRIPT;
     "compose.js" SCRIPT;
     "photos.js" SCRIPT;
     "drafts.js" SCRIPT;

@@ -85,6 +85,11 @@ impl Lang {
         self.with(key, [("name", FluentValue::from(name.to_owned()))])
     }
 
+    /// A text with a name and a number in it.
+    pub fn counted(self, key: &str, name: &str, number: i64) -> Cow<'static, str> {
+        self.with(key, [("name", FluentValue::from(name.to_owned())), ("n", FluentValue::from(number))])
+    }
+
     fn with<const N: usize>(self, key: &str, values: [(&'static str, FluentValue<'static>); N]) -> Cow<'static, str> {
         let args = FluentArgs::from_iter(values);
         let text = self.format(key, Some(&args)).map(Cow::into_owned);

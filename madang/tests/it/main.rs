@@ -36,6 +36,7 @@ mod limits;
 mod media;
 mod metrics;
 mod mypage;
+mod notifications;
 mod pages;
 mod privacy;
 mod process;

@@ -163,6 +163,51 @@ problem-nickname = This cannot be a nickname: no invisible characters, no spaces
 problem-easy-password = This password is too easy to guess.
 problem-other = This cannot be taken as it is.
 
+# Notifications
+notifications = Notifications
+notifications-empty = Nothing yet. You will hear here when somebody answers, likes something of yours or follows you.
+notification-new = Something new for you
+notification-more = There is something new: show it
+notification-unread = Unread:
+notification-read = Mark as read
+notification-read-all = Mark all as read
+notification-settings = What to hear of
+notification-settings-help = Your own acts are never told. The setting is for what happens from now on.
+notification-on-comment = Comments on my posts
+notification-on-reply = Comments after mine
+notification-on-like = Likes
+notification-on-follow = New followers
+notification-at-all = Here, and in LINE if it is connected
+notification-at-board = Here only
+notification-at-off = Not at all
+notification-comment = { $n ->
+    [0] { $name } commented on your post
+    [one] { $name } and one other commented on your post
+   *[other] { $name } and { $n } others commented on your post
+}
+notification-reply = { $n ->
+    [0] { $name } also commented on a post
+    [one] { $name } and one other also commented on a post
+   *[other] { $name } and { $n } others also commented on a post
+}
+notification-like-feed = { $n ->
+    [0] { $name } likes your post
+    [one] { $name } and one other like your post
+   *[other] { $name } and { $n } others like your post
+}
+notification-like-comment = { $n ->
+    [0] { $name } likes your comment
+    [one] { $name } and one other like your comment
+   *[other] { $name } and { $n } others like your comment
+}
+notification-follow = { $n ->
+    [0] { $name } follows you
+    [one] { $name } and one other follow you
+   *[other] { $name } and { $n } others follow you
+}
+notice-read = Marked as read.
+notice-saved = Saved.
+
 # Errors
 error-title = That did not work
 error-title-403 = Not allowed

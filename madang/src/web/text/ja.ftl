@@ -139,6 +139,46 @@ problem-nickname = 使えないニックネームです。見えない文字や�
 problem-easy-password = 推測されやすいパスワードです。
 problem-other = このままでは受け付けられません。
 
+# お知らせ
+notifications = お知らせ
+notifications-empty = まだお知らせはありません。返信、いいね、フォローがあると、ここでお知らせします。
+notification-new = 新しいお知らせがあります
+notification-more = 新しいお知らせがあります：表示
+notification-unread = 未読：
+notification-read = 既読にする
+notification-read-all = すべて既読にする
+notification-settings = お知らせの設定
+notification-settings-help = 自分がしたことは通知されません。これから起こることに適用されます。
+notification-on-comment = 自分の投稿へのコメント
+notification-on-reply = コメントした投稿への新しいコメント
+notification-on-like = いいね
+notification-on-follow = 新しいフォロワー
+notification-at-all = ここと、連携していれば LINE でも
+notification-at-board = ここだけ
+notification-at-off = 受け取らない
+notification-comment = { $n ->
+    [0] { $name }さんがあなたの投稿にコメントしました
+   *[other] { $name }さんと他{ $n }人があなたの投稿にコメントしました
+}
+notification-reply = { $n ->
+    [0] { $name }さんがあなたのコメントした投稿にコメントしました
+   *[other] { $name }さんと他{ $n }人があなたのコメントした投稿にコメントしました
+}
+notification-like-feed = { $n ->
+    [0] { $name }さんがあなたの投稿にいいねしました
+   *[other] { $name }さんと他{ $n }人があなたの投稿にいいねしました
+}
+notification-like-comment = { $n ->
+    [0] { $name }さんがあなたのコメントにいいねしました
+   *[other] { $name }さんと他{ $n }人があなたのコメントにいいねしました
+}
+notification-follow = { $n ->
+    [0] { $name }さんがあなたをフォローしました
+   *[other] { $name }さんと他{ $n }人があなたをフォローしました
+}
+notice-read = 既読にしました。
+notice-saved = 保存しました。
+
 error-title = できませんでした
 error-title-403 = 許可されていません
 error-title-404 = 見つかりません

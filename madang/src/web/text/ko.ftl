@@ -139,6 +139,46 @@ problem-nickname = 쓸 수 없는 닉네임입니다. 보이지 않는 문자나
 problem-easy-password = 너무 알아내기 쉬운 비밀번호입니다.
 problem-other = 이대로는 받을 수 없습니다.
 
+# 알림
+notifications = 알림
+notifications-empty = 아직 알림이 없습니다. 누군가 답하거나 좋아하거나 팔로우하면 여기에서 알려 드려요.
+notification-new = 새 알림이 있습니다
+notification-more = 새 알림이 있습니다: 보기
+notification-unread = 읽지 않음:
+notification-read = 읽음으로 표시
+notification-read-all = 모두 읽음으로 표시
+notification-settings = 알림 설정
+notification-settings-help = 자신이 한 일은 알리지 않습니다. 지금부터 일어나는 일에 적용됩니다.
+notification-on-comment = 내 글에 달린 댓글
+notification-on-reply = 내가 댓글을 단 글의 새 댓글
+notification-on-like = 좋아요
+notification-on-follow = 새 팔로워
+notification-at-all = 여기, 그리고 연동했다면 LINE에서도
+notification-at-board = 여기에서만
+notification-at-off = 받지 않음
+notification-comment = { $n ->
+    [0] { $name }님이 내 글에 댓글을 남겼습니다
+   *[other] { $name }님 외 { $n }명이 내 글에 댓글을 남겼습니다
+}
+notification-reply = { $n ->
+    [0] { $name }님이 내가 댓글을 단 글에 댓글을 남겼습니다
+   *[other] { $name }님 외 { $n }명이 내가 댓글을 단 글에 댓글을 남겼습니다
+}
+notification-like-feed = { $n ->
+    [0] { $name }님이 내 글을 좋아합니다
+   *[other] { $name }님 외 { $n }명이 내 글을 좋아합니다
+}
+notification-like-comment = { $n ->
+    [0] { $name }님이 내 댓글을 좋아합니다
+   *[other] { $name }님 외 { $n }명이 내 댓글을 좋아합니다
+}
+notification-follow = { $n ->
+    [0] { $name }님이 나를 팔로우합니다
+   *[other] { $name }님 외 { $n }명이 나를 팔로우합니다
+}
+notice-read = 읽음으로 표시했습니다.
+notice-saved = 저장했습니다.
+
 error-title = 처리하지 못했습니다
 error-title-403 = 할 수 없습니다
 error-title-404 = 찾을 수 없습니다

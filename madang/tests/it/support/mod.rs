@@ -10,6 +10,7 @@ pub(crate) mod disk;
 mod dropped;
 pub(crate) mod flood;
 pub(crate) mod form;
+pub(crate) mod listen;
 pub(crate) mod pictures;
 pub(crate) mod random;
 pub(crate) mod server;
