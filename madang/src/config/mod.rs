@@ -210,6 +210,7 @@ impl Config {
     pub fn new(flags: &Flags, listening: SocketAddr) -> Result<Config, ConfigError> {
         let data = flags.server.data();
         let store = flags.store()?;
+        let line = flags.line.settings(&flags.sources)?;
         Ok(Config {
             database_url: flags.database.url(&data),
             public_url: flags.server.public_url(listening).to_string(),
@@ -222,7 +223,7 @@ impl Config {
                 cors_origins: flags.cors.cors_origins.clone().unwrap_or_default(),
                 trusted_proxies: flags.server.trusted_proxies.clone().unwrap_or_default(),
                 quotas: flags.limits.quotas(),
-                line: flags.line.settings(&flags.sources)?,
+                line,
             },
             adopt: flags.adopt,
             sources: flags.sources.clone(),

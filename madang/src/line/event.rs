@@ -76,7 +76,7 @@ fn is_false(value: &bool) -> bool {
 impl Delivery {
     /// Reads the body of a request; `None` if it is no JSON object.
     pub(super) fn parse(body: &[u8]) -> Option<Delivery> {
-        let value: Value = serde_json::from_slice(body).or_else(|_| serde_json::from_str(&mended(body))).ok()?;
+        let value = json(body)?;
         let events = value.as_object()?.get("events").and_then(Value::as_array);
         Some(Delivery {
             destination: name(&value["destination"], ID_LENGTH),
@@ -132,6 +132,11 @@ fn name(value: &Value, most: usize) -> Option<String> {
     let text = value.as_str()?;
     let plain = (1..=most).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic());
     plain.then(|| text.to_owned())
+}
+
+/// What LINE wrote as JSON.
+pub(super) fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).or_else(|_| serde_json::from_str(&mended(body))).ok()
 }
 
 /// The same JSON with a replacement character for each half of a surrogate pair, and for bytes that are no UTF-8: what one
