@@ -27,6 +27,7 @@ mod installation;
 pub mod jobs;
 mod like;
 pub mod limits;
+pub mod line;
 pub mod markdown;
 pub mod media;
 pub mod metrics;

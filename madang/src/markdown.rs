@@ -27,6 +27,7 @@ use comrak::{Arena, Node, Options};
 
 use cache::Cache;
 pub use excerpt::excerpt;
+pub(crate) use excerpt::shortened;
 
 /// Characters of a text that are read. The board refuses longer ones before.
 pub const MOST_CHARS: usize = 50_000;

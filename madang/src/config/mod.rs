@@ -10,6 +10,7 @@ mod database;
 mod file;
 mod folder;
 mod limits;
+mod line;
 mod media;
 mod metrics;
 mod privacy;
@@ -28,6 +29,7 @@ pub use self::{
     database::Database,
     folder::Folder,
     limits::{Limits, Switch},
+    line::{Line, LineSettings},
     media::{Images, Media},
     metrics::Metrics,
     privacy::Privacy,
@@ -109,6 +111,9 @@ pub struct Flags {
     /// `[metrics]`
     #[command(flatten)]
     pub metrics: Metrics,
+    /// `[line]`
+    #[command(flatten)]
+    pub line: Line,
     /// Who said what of it.
     #[arg(skip)]
     #[serde(skip)]
@@ -121,6 +126,7 @@ impl Flags {
     /// # Errors
     /// A sentence for the operator.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.line.settings(&self.sources)?;
         self.store().map(drop)
     }
 
@@ -144,6 +150,7 @@ impl Flags {
             privacy: Privacy { public_emails: Some(self.privacy.public_emails.unwrap_or_default()) },
             cors: Cors { cors_origins: Some(self.cors.cors_origins.clone().unwrap_or_default()) },
             limits: self.limits.effective(),
+            line: self.line.effective(),
             server: Server {
                 public_url: Some(self.server.public_url(listen)),
                 trusted_proxies: Some(self.server.trusted_proxies.clone().unwrap_or_default()),
@@ -190,6 +197,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// How much anybody may do; `None` is without limits.
     pub quotas: Option<Quotas>,
+    /// The board's account at LINE, if it has one.
+    pub line: Option<LineSettings>,
 }
 
 impl Config {
@@ -201,6 +210,7 @@ impl Config {
     pub fn new(flags: &Flags, listening: SocketAddr) -> Result<Config, ConfigError> {
         let data = flags.server.data();
         let store = flags.store()?;
+        let line = flags.line.settings(&flags.sources)?;
         Ok(Config {
             database_url: flags.database.url(&data),
             public_url: flags.server.public_url(listening).to_string(),
@@ -213,6 +223,7 @@ impl Config {
                 cors_origins: flags.cors.cors_origins.clone().unwrap_or_default(),
                 trusted_proxies: flags.server.trusted_proxies.clone().unwrap_or_default(),
                 quotas: flags.limits.quotas(),
+                line,
             },
             adopt: flags.adopt,
             sources: flags.sources.clone(),

@@ -12,6 +12,8 @@ use super::{ConfigError, Flags, file::table};
 
 /// Stands where a secret would.
 const HIDDEN: &str = "***";
+/// Settings that are nothing but a secret.
+const SECRETS: [(&str, &str); 2] = [("line", "channel_secret"), ("line", "channel_token")];
 
 impl Flags {
     /// The whole configuration with its defaults, as a file of settings that names each one's source.
@@ -28,7 +30,9 @@ impl Flags {
             text += &format!("[{section}]\n");
             for (key, value) in keys {
                 let origin = self.sources.origin(&format!("{section}.{key}"));
-                text += &format!("{key} = {} # {}\n", shown(value), origin.escape_debug());
+                let secret = SECRETS.contains(&(&section, &key));
+                let value = if secret { Value::String(HIDDEN.to_owned()) } else { shown(value) };
+                text += &format!("{key} = {value} # {}\n", origin.escape_debug());
             }
             text += "\n";
         }

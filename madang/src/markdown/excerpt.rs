@@ -90,8 +90,13 @@ fn folded(text: &str) -> String {
 fn cut(words: &str, most: usize) -> String {
     let Some(kept) = most.checked_sub(1) else { return String::new() };
     let chars: Vec<char> = words.chars().take(kept + 1).collect();
+    shortened(&chars, kept)
+}
+
+/// No more than the first `kept` characters, with the ellipsis. What comes next has to be among `chars`.
+pub(crate) fn shortened(chars: &[char], kept: usize) -> String {
     // Nobody reads a letter with more marks than that: it may be cut anywhere.
-    let end = (kept.saturating_sub(32)..=kept).rev().find(|&end| parts(&chars, end)).unwrap_or(kept);
+    let end = (kept.saturating_sub(32)..=kept).rev().find(|&end| parts(chars, end)).unwrap_or(kept);
     let mut short: String = chars[..end].iter().collect();
     short.truncate(short.trim_end().len());
     short.push('…');

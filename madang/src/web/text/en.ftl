@@ -256,3 +256,65 @@ error-too-many-requests = You are too fast. Please wait a moment.
 error-outcome-unknown = We do not know whether it was done. Please look before you repeat it.
 error-unavailable = The board is busy. Please try again in a moment.
 error-internal = Something broke on our side.
+
+# The chat in LINE
+line-help =
+    This is what you can say:
+    · newest: the newest posts
+    · post 12: read post number 12
+    · write TITLE: write a post. Its text begins in the second line, and you can send photos after it.
+    · publish, cancel: post what you wrote, or discard it
+    · notifications: what is new for you
+    · link, unlink: connect this chat with your account, or disconnect it
+    · help: this list
+line-welcome =
+    Welcome! Here you can read the board, post with photos, and hear what is new for you.
+    Say “help” to see how.
+line-newest-title = New posts
+line-newest-none = Nothing here yet.
+line-feed-not-found = This post is not there, or no more.
+line-not-linked = Please link your account first: say “link”.
+line-link-offer = Log in to the board by this button to link your account. It works for 10 minutes.
+line-linked = This chat is now linked with the account of { $name }.
+line-link-failed = Your account could not be linked. Say “link” to try again.
+line-link-expired = It took too long to link your account. Say “link” to try again.
+line-already-linked = This chat is linked with the account of { $name } already.
+line-unlink-question = Unlink your account? You can then no longer post here or hear what is new for you.
+line-unlinked = Your account is unlinked. Say “link” whenever you want to link it again.
+line-link-kept = Your account stays linked.
+line-draft-question = Post this as it is?
+line-draft-photos = { $n ->
+    [one] 1 photo
+   *[other] { $n } photos
+}
+line-draft-empty =
+    Say “write” and a title, and the text from the next line on, all in one message. For example:
+    write A walk today
+    I walked along the river.
+line-draft-title-too-long = The title is too long: { $n } characters at most in the first line.
+line-draft-none = You have begun no post. Say “write”, a title and a text.
+line-draft-expired = What you wrote was kept for a while and is gone now. Please write it again.
+line-draft-cancelled = What you wrote is discarded.
+line-draft-published = Your post is there.
+line-draft-too-many-photos = A post can have { $n } photos at most.
+line-photo-added = { $n ->
+    [one] The photo is added: there is 1 now.
+   *[other] The photo is added: there are { $n } now.
+}
+line-photo-first = Please write first, then send photos: say “write”, a title and a text.
+line-photo-refused = This photo cannot be taken: JPEG, PNG, GIF or WebP of up to 10 MB and 40 megapixels.
+line-notifications-title = What is new for you
+line-notifications-none = Nothing is new.
+line-unknown = I did not understand that. Say “help” to see what you can say.
+line-try-later = This cannot be done now. Please try again in a moment.
+line-button-newest = New posts
+line-button-notifications = What is new
+line-button-help = Help
+line-button-read = Read
+line-button-open = Open on the board
+line-button-write = Write
+line-button-publish = Post
+line-button-cancel = Discard
+line-button-link = Link my account
+line-button-unlink = Unlink
+line-button-keep = Keep it linked

@@ -226,3 +226,59 @@ error-too-many-requests = 速すぎます。少しお待ちください。
 error-outcome-unknown = 処理されたか分かりません。もう一度行う前にご確認ください。
 error-unavailable = ただいま混み合っています。しばらくしてからお試しください。
 error-internal = 掲示板側で問題が起きました。
+
+# LINEのトーク
+line-help =
+    次のように使えます。
+    · 新着: 新しい投稿を見る
+    · 投稿 12: 12番の投稿を読む
+    · 書く タイトル: 投稿を書く。2行目からが本文で、続けて写真を送れます。
+    · 公開、キャンセル: 書いたものを投稿する、破棄する
+    · 通知: 自分へのお知らせを見る
+    · 連携、連携解除: 掲示板のアカウントとつなぐ、外す
+    · ヘルプ: この案内を見る
+line-welcome =
+    友だち追加ありがとうございます。ここで掲示板を読み、写真つきで投稿し、自分へのお知らせを受け取れます。
+    「ヘルプ」と送ると使い方をご案内します。
+line-newest-title = 新しい投稿
+line-newest-none = まだ投稿がありません。
+line-feed-not-found = 投稿がないか、削除されました。
+line-not-linked = 先にアカウントを連携してください。「連携」と送ると始められます。
+line-link-offer = 下のボタンから掲示板にログインすると連携されます。ボタンは10分間使えます。
+line-linked = { $name }さんのアカウントと連携しました。
+line-link-failed = 連携できませんでした。「連携」と送ってもう一度お試しください。
+line-link-expired = 連携の有効時間が過ぎました。「連携」と送ってもう一度お試しください。
+line-already-linked = すでに{ $name }さんのアカウントと連携しています。
+line-unlink-question = 連携を解除しますか? ここから投稿したり、お知らせを受け取ったりできなくなります。
+line-unlinked = 連携を解除しました。「連携」と送ると、いつでもまた連携できます。
+line-link-kept = 連携はそのままです。
+line-draft-question = このまま投稿しますか?
+line-draft-photos = 写真{ $n }枚
+line-draft-empty =
+    「書く」のあとにタイトルを、次の行から本文を書いて、まとめて送ってください。例:
+    書く 今日の散歩
+    川沿いを歩きました。
+line-draft-title-too-long = タイトルが長すぎます。1行目は{ $n }文字までです。
+line-draft-none = 書きかけの投稿がありません。「書く」のあとにタイトルと本文を書いて送ってください。
+line-draft-expired = 時間がたったため、書きかけの投稿は消えました。もう一度書いてください。
+line-draft-cancelled = 書きかけの投稿を破棄しました。
+line-draft-published = 投稿しました。
+line-draft-too-many-photos = 写真は1つの投稿に{ $n }枚までです。
+line-photo-added = 写真を追加しました。全部で{ $n }枚です。
+line-photo-first = 写真は投稿を書いてから送ってください。「書く」のあとにタイトルと本文を書いて送ると始められます。
+line-photo-refused = この写真は投稿できません。JPEG、PNG、GIF、WebP、10MB、4000万画素までです。
+line-notifications-title = お知らせ
+line-notifications-none = 新しいお知らせはありません。
+line-unknown = 申し訳ありません、分かりませんでした。「ヘルプ」と送ると使い方をご案内します。
+line-try-later = 今はできません。しばらくしてからもう一度お試しください。
+line-button-newest = 新しい投稿
+line-button-notifications = お知らせ
+line-button-help = ヘルプ
+line-button-read = 読む
+line-button-open = 掲示板で見る
+line-button-write = 投稿する
+line-button-publish = 投稿
+line-button-cancel = 破棄
+line-button-link = アカウント連携
+line-button-unlink = 連携を解除
+line-button-keep = そのままにする

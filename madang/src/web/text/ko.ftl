@@ -226,3 +226,59 @@ error-too-many-requests = 너무 빠릅니다. 잠시 기다려 주세요.
 error-outcome-unknown = 처리되었는지 알 수 없습니다. 다시 하기 전에 확인해 주세요.
 error-unavailable = 지금은 붐빕니다. 잠시 뒤에 다시 해 주세요.
 error-internal = 게시판 쪽에 문제가 생겼습니다.
+
+# LINE 대화방
+line-help =
+    이렇게 쓸 수 있습니다.
+    · 최신: 새 글 보기
+    · 글 12: 12번 글 읽기
+    · 글쓰기 제목: 새 글 쓰기. 둘째 줄부터 내용이고, 이어서 사진을 보낼 수 있습니다.
+    · 등록, 취소: 쓰던 글 올리기, 버리기
+    · 알림: 내 소식 보기
+    · 연동, 연동 해제: 게시판 계정과 연결하기, 끊기
+    · 도움말: 이 안내 보기
+line-welcome =
+    반갑습니다! 여기에서 게시판의 글을 읽고, 글과 사진을 올리고, 내 소식을 받을 수 있습니다.
+    '도움말'이라고 보내면 쓰는 법을 알려 드립니다.
+line-newest-title = 새 글
+line-newest-none = 아직 글이 없습니다.
+line-feed-not-found = 글이 없거나 삭제되었습니다.
+line-not-linked = 먼저 게시판 계정과 연동해 주세요. '연동'이라고 보내면 됩니다.
+line-link-offer = 아래 버튼을 눌러 게시판에 로그인하면 연동됩니다. 버튼은 10분 동안 쓸 수 있습니다.
+line-linked = { $name } 님의 계정과 연동되었습니다.
+line-link-failed = 연동하지 못했습니다. '연동'이라고 보내 다시 해 주세요.
+line-link-expired = 연동할 수 있는 시간이 지났습니다. '연동'이라고 보내 다시 해 주세요.
+line-already-linked = 이미 { $name } 님의 계정과 연동되어 있습니다.
+line-unlink-question = 연동을 해제할까요? 더는 여기에서 글을 올리거나 소식을 받을 수 없습니다.
+line-unlinked = 연동을 해제했습니다. 언제든 '연동'이라고 보내면 다시 연동할 수 있습니다.
+line-link-kept = 연동을 그대로 두었습니다.
+line-draft-question = 이대로 올릴까요?
+line-draft-photos = 사진 { $n }장
+line-draft-empty =
+    '글쓰기' 뒤에 제목을 쓰고, 다음 줄부터 내용을 써서 한 번에 보내 주세요. 예:
+    글쓰기 오늘의 산책
+    강가를 걸었습니다.
+line-draft-title-too-long = 제목이 너무 깁니다. 첫 줄은 { $n }자까지 쓸 수 있습니다.
+line-draft-none = 쓰던 글이 없습니다. '글쓰기' 뒤에 제목과 내용을 써서 보내 주세요.
+line-draft-expired = 오래되어 쓰던 글이 사라졌습니다. 다시 써 주세요.
+line-draft-cancelled = 쓰던 글을 버렸습니다.
+line-draft-published = 글을 올렸습니다.
+line-draft-too-many-photos = 글 하나에 사진은 { $n }장까지입니다.
+line-photo-added = 사진을 더했습니다. 모두 { $n }장입니다.
+line-photo-first = 사진은 글을 쓰고 나서 보내 주세요. '글쓰기' 뒤에 제목과 내용을 써서 보내면 됩니다.
+line-photo-refused = 이 사진은 올릴 수 없습니다. JPEG, PNG, GIF, WebP, 10MB, 4천만 화소까지 올릴 수 있습니다.
+line-notifications-title = 내 소식
+line-notifications-none = 새 소식이 없습니다.
+line-unknown = 무슨 말씀인지 모르겠습니다. '도움말'이라고 보내면 쓰는 법을 알려 드립니다.
+line-try-later = 지금은 할 수 없습니다. 잠시 뒤에 다시 해 주세요.
+line-button-newest = 새 글
+line-button-notifications = 내 소식
+line-button-help = 도움말
+line-button-read = 읽기
+line-button-open = 게시판에서 보기
+line-button-write = 글쓰기
+line-button-publish = 올리기
+line-button-cancel = 취소
+line-button-link = 계정 연동
+line-button-unlink = 연동 해제
+line-button-keep = 그대로 두기

@@ -111,6 +111,10 @@ async fn a_wrong_file_is_refused_with_the_line_and_the_key() {
         ("[limits]\nsignup = { burst = 1, per_hour = 1 }\n", &["line 2", "limits.signup", "`per_hour`"]),
         ("[limits]\nmode = false\n", &["line 2", "limits.mode"]),
         ("[media]\nurl = 'nonsense'\n", &["media.url"]),
+        ("[line]\nchannel_secret = 'canary'\n", &["line.channel_secret", "line.channel_token"]),
+        ("[line]\nchannel_token = 'canary'\n", &["line.channel_token", "line.channel_secret"]),
+        ("[line]\nchannel_secret = canary\n", &["line 2", "line.channel_secret"]),
+        ("[line]\nbase_url = 'https://ann:canary@line.example'\n", &["line.base_url", "https://"]),
     ] {
         let file = write(folder.path(), text);
         for command in ["config", "serve"] {
@@ -134,6 +138,11 @@ async fn a_wrong_variable_is_refused_by_its_own_name() {
         ("MADANG_CORS_ORIGINS", "https://a.example,null", "'null'"),
         ("MADANG_LIMITS", "no", "'no'"),
         ("MADANG_MEDIA", "nonsense", "file:"),
+        ("MADANG_LINE_CHANNEL_SECRET", "canary", "line.channel_token"),
+        ("MADANG_LINE_CHANNEL_TOKEN", "canary", "line.channel_secret"),
+        ("MADANG_LINE_BASE_URL", "ftp://line.example", "https://"),
+        ("MADANG_LINE_DATA_URL", "https://line.example/canary", "https://"),
+        ("MADANG_LINE_BOT_USER_ID", "U/canary", "hexadecimal"),
         ("MADANG_CONFIG", "/nonexistent.toml", "/nonexistent.toml"),
     ] {
         let said = run(&["config"], &[(name, value)]).await;
@@ -148,6 +157,8 @@ async fn s01_no_secret_is_shown() {
     let secrets = [
         ("MADANG_DATABASE_URL", "postgres://ann:canary@127.0.0.1:1/x?sslpassword=canary"),
         ("MADANG_MEDIA", "file:/tmp/images?key=canary"),
+        ("MADANG_LINE_CHANNEL_SECRET", "canary"),
+        ("MADANG_LINE_CHANNEL_TOKEN", "canary"),
     ];
     for arguments in [&["config"][..], &["--help"], &["serve", "--help"], &["config", "--help"], &["--version"]] {
         let said = run(arguments, &secrets).await;
@@ -157,6 +168,7 @@ async fn s01_no_secret_is_shown() {
     let file = write(folder.path(), "[database]\nurl = 'postgres://ann:can@ary:canary@db/x'\n");
     let url = shown("database.url", &["--config", &file], &[]).await;
     assert!(url.starts_with("\"postgres://ann:***@db/x\""), "{url}");
+    assert_eq!(shown("line.channel_token", &[], &secrets).await, "\"***\" # MADANG_LINE_CHANNEL_TOKEN");
 
     let data = folder.path().join("data");
     let quiet = [("MADANG_DATA", data.to_str().unwrap()), ("MADANG_LISTEN", "127.0.0.1:0")];
