@@ -51,7 +51,7 @@ fn accept(
     }
     let sent: Vec<_> =
         messages.iter().map(|_| json!({"id": mint::message_id(), "quoteToken": mint::opaque("quote token")})).collect();
-    // A multicast is sent as many messages, which are not told.
+    // What a multicast sends is not told.
     let answer = if how == How::Multicast { json!({}) } else { json!({"sentMessages": sent}) };
     for to in recipients {
         state.accepted.push(Accepted { how, to, retry_key: retry_key.clone(), messages: messages.clone() });
@@ -63,7 +63,7 @@ fn accept(
     Answer::json(200, &answer)
 }
 
-/// A key that has another form would be taken for another key by somebody.
+/// The key under which a request is accepted once; the case of its letters tells no keys apart.
 fn retry_key(request: &Request) -> Result<Option<String>, Answer> {
     match request.headers.get("x-line-retry-key").map(|key| key.to_str()) {
         None => Ok(None),
