@@ -3,6 +3,7 @@
 
 browser_program=         # Chromium
 browser_modules=         # folder of the npm packages that are needed
+modules=                 # that which find_modules found last
 browser_home=            # what Chromium leaves behind; removed at the end
 browser_result="not run" # one line for the summary
 
@@ -45,11 +46,11 @@ browser_version() {
   "$browser_program" --version 2>/dev/null | grep -oE '^[A-Za-z ]+[0-9.]+'
 }
 
-# Sets browser_modules to the packages that the lock file in $2 names, which it installs below $1 if they are not there.
+# Sets modules to the packages that the lock file in $2 names, which it installs below $1 if they are not there.
 find_modules() {
   local home
   home=$1/npm-$(cat "$2/package.json" "$2/package-lock.json" | sha256sum | cut -c 1-16)
-  browser_modules=$home/node_modules
+  modules=$home/node_modules
   if [ -e "$home/complete" ]; then return 0; fi
   echo "scripts/test: installing the packages of ${2#"$root"/} with npm" >&2
   (
@@ -78,6 +79,7 @@ require_browser() {
     echo "scripts/test: playwright-core and axe-core could not be installed: npm and a package index are needed." >&2
     return 2
   fi
+  browser_modules=$modules
 }
 
 # Sets browser_home to an empty folder below $1.

@@ -1,5 +1,5 @@
-# Sourced by scripts/test, which sets tier, databases, not_covered, api_result and browser_result: what a run did, from
-# cargo's output.
+# Sourced by scripts/test, which sets tier, databases, not_covered, api_result, line_result and browser_result: what a run
+# did, from cargo's output.
 # shellcheck shell=bash disable=SC2154
 
 # "SQLite 3.50.2 (bundled)": the version that the locked libsqlite3-sys carries.
@@ -17,7 +17,7 @@ sqlite_version() {
 # Prints the summary of the last stage, and of the cargo output in file $1 that ended with status $2.
 print_summary() {
   awk -v status="$2" -v tier="$tier" -v databases="$databases" -v not_covered="$not_covered" -v api="$api_result" \
-    -v browser="$browser_result" '
+    -v line="$line_result" -v browser="$browser_result" '
     function row(name, text) { printf "  %-12s %s\n", name, text }
     function counts(kind) {
       return n[kind, "ok"] + 0 " passed, " n[kind, "FAILED"] + 0 " failed, " n[kind, "ignored"] + 0 " ignored"
@@ -43,12 +43,13 @@ print_summary() {
       row("all", passed + 0 " passed, " failed + 0 " failed, " ignored + 0 " ignored, " \
         filtered + 0 " filtered out, in " binaries + 0 " test binaries")
       row("schemathesis", api)
+      row("LINE", line)
       row("pages", browser)
       row("not covered", not_covered)
       if (named != passed + failed + ignored)
         row("NOTE", "other output cut through the lines of single tests: the counts per database are not exact")
       if (status != 0 && !failed)
         row("NOTE", "cargo ended with status " status " without a failed test: see its output above")
-      print passed + 0 " passed, " failed + (api ~ /^FAILED/) + (browser ~ /^FAILED/) " failed"
+      print passed + 0 " passed, " failed + (api ~ /^FAILED/) + (line ~ /^FAILED/) + (browser ~ /^FAILED/) " failed"
     }' "$1"
 }
