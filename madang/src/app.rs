@@ -19,6 +19,7 @@ use crate::{
     http::admission::Admission,
     installation::{self, Refused},
     limits::Limits,
+    line::Line,
     media::Media,
     metrics::Metrics,
     migration,
@@ -61,6 +62,8 @@ pub struct Parts {
     pub site: Arc<Site>,
     /// Pages that are the same for many.
     pub pages: PageCache,
+    /// The board's account at LINE, if it has one.
+    pub line: Option<Line>,
     /// Those who hear of notifications as they come.
     pub live: Live,
     /// Wakes the worker, all of its lanes; a hint, which it does not depend on.
@@ -122,6 +125,7 @@ impl App {
         })?;
         let media = Media::open(config).await?;
         join(config, &db, &media, &key, old_key.as_ref()).await?;
+        let line = config.settings.line.clone().map(Line::new).transpose().map_err(ConfigError)?;
         let site = Site::new(&config.public_url, config.public_url_is_known, media.store.public_base());
         Ok(App(Arc::new(Parts {
             db,
@@ -135,6 +139,7 @@ impl App {
             metrics: Arc::default(),
             config: config.settings.clone(),
             clock,
+            line,
             live: Live::default(),
             work: Arc::default(),
             draining: AtomicBool::new(false),

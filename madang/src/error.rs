@@ -71,6 +71,9 @@ codes! {
     WrongPassword             403 "wrong_password"              "Wrong Password";
     UnknownHost               421 "unknown_host"                "Unknown Host";
 
+    // The chat in LINE
+    InvalidSignature          401 "invalid_signature"           "Invalid Signature";
+
     // Any request
     InvalidInput              422 "invalid_input"               "Invalid Input";
     BrokenBody                400 "broken_body"                 "There was an error parsing the body";

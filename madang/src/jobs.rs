@@ -5,7 +5,7 @@
 //! A job that fails is tried again with growing pauses, and parked when it has failed too often. What a node does not know
 //! it does not claim, so that an older node leaves a newer one's jobs alone.
 
-use std::{hash::BuildHasher, panic::AssertUnwindSafe, time::Duration};
+use std::{fmt, hash::BuildHasher, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use greenlit::Job;
@@ -16,7 +16,7 @@ use crate::{
     app::App,
     backup::hold,
     fault::{self, Point},
-    idempotency, media, mypage, notification, totals,
+    idempotency, line, media, mypage, notification, totals,
 };
 
 /// How long the worker rests when nothing wakes it: also how late another node's jobs may be found.
@@ -29,8 +29,40 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// A job that has failed so often is parked.
 const ATTEMPTS: i64 = 55;
 
-/// Why a handler failed.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a handler failed, and what becomes of its job. Any error becomes [`Again`](Failure::Again) by `?`.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It is tried again, after pauses that grow, and parked in the end.
+    Again(Cause),
+    /// It is tried again after this time, since nothing will have changed before.
+    Later { after: Duration, why: String },
+    /// It is parked: it would fail for ever.
+    GiveUp(String),
+}
+
+impl Failure {
+    /// It is tried again, for a reason that is no error.
+    pub(crate) fn because(why: &str) -> Failure {
+        Failure::Again(why.into())
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Again(error.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Again(cause) => cause.fmt(f),
+            Failure::Later { why, .. } | Failure::GiveUp(why) => f.write_str(why),
+        }
+    }
+}
 
 /// Jobs of some topics, which wait for each other and for no others.
 struct Lane {
@@ -52,7 +84,7 @@ impl Lane {
 }
 
 /// What the worker can do.
-const LANES: [Lane; 5] = [
+const LANES: [Lane; 10] = [
     // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
     Lane {
         topics: &[media::jobs::DELETE],
@@ -81,18 +113,38 @@ const LANES: [Lane; 5] = [
         handler: Duration::from_secs(10),
         points: None,
     },
+    // An answer is due within a minute, also from whoever finds the job of a worker that was killed.
+    chat(&[line::jobs::EVENTS[0]]),
+    chat(&[line::jobs::EVENTS[1]]),
+    chat(&[line::jobs::EVENTS[2]]),
+    chat(&[line::jobs::EVENTS[3]]),
+    chat(&[line::jobs::PUSH, line::jobs::OUTSIDE]),
     // A backup that was killed has such a job, whose lease is over.
     Lane { topics: &[hold::TOPIC], lease: Duration::from_secs(8), handler: Duration::from_secs(4), points: None },
 ];
 
+/// A lane that waits for LINE.
+const fn chat(topics: &'static [&'static str]) -> Lane {
+    Lane { topics, lease: Duration::from_secs(30), handler: Duration::from_secs(25), points: None }
+}
+
+impl Lane {
+    /// What of it this node can do.
+    fn topics(&self, app: &App) -> Vec<&'static str> {
+        let can = |topic: &&str| app.line.is_some() || !line::jobs::needs_line(topic);
+        self.topics.iter().copied().filter(can).collect()
+    }
+}
+
 async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
-    match job.topic.as_str() {
+    let topic = job.topic.as_str();
+    match topic {
         media::jobs::DELETE => media::jobs::delete(app, job).await,
         media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await,
         mypage::erase::ERASE => mypage::erase::erase(app, job).await,
-        topic if notification::jobs::TOPICS.contains(&topic) => notification::jobs::hear(app, job).await,
         hold::TOPIC => Ok(hold::release(&app.db, job).await?),
-        other => Err(format!("no handler for {other}").into()),
+        _ if notification::jobs::TOPICS.contains(&topic) => notification::jobs::hear(app, job).await,
+        _ => line::jobs::run(app, job).await,
     }
 }
 
@@ -162,7 +214,7 @@ async fn run_lane(app: &App, lane: &Lane, mut stop: watch::Receiver<bool>) {
 async fn sweep(app: &App) -> greenlit::Result<usize> {
     idempotency::sweep(app).await?;
     let logins = account::logins::sweep(app).await?;
-    let old = notification::jobs::sweep(app).await?;
+    let old = notification::jobs::sweep(app).await? + line::jobs::sweep(app).await?;
     Ok(logins + old + media::jobs::sweep(app).await? + mypage::erase::sweep(app).await?)
 }
 
@@ -190,7 +242,7 @@ async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
     if is_held_up(app, lane).await? {
         return Ok(0);
     }
-    let claimed = app.db.outbox().claim(lane.topics, 1, lane.lease).await?;
+    let claimed = app.db.outbox().claim(&lane.topics(app), 1, lane.lease).await?;
     for job in &claimed {
         if is_held_up(app, lane).await? {
             app.db.outbox().retry(job, REST, "a backup was being made").await?;
@@ -204,14 +256,7 @@ async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
                 lane.passes(2);
                 acknowledged
             }
-            Err(e) if job.attempt >= ATTEMPTS => {
-                tracing::error!(job = job.id, topic = job.topic, cause = %e, "a job failed too often and is parked");
-                app.db.outbox().park(job, &e.to_string()).await
-            }
-            Err(e) => {
-                tracing::warn!(job = job.id, topic = job.topic, attempt = job.attempt, cause = %e, "a job failed");
-                app.db.outbox().retry(job, pause(job), &e.to_string()).await
-            }
+            Err(e) => end_failed(app, job, &e).await,
         };
         match ended {
             // Another worker has it by now: the lease ended under us.
@@ -220,6 +265,27 @@ async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
         }
     }
     Ok(claimed.len())
+}
+
+/// Has a job that failed tried again, or parks it.
+async fn end_failed(app: &App, job: &Job, failure: &Failure) -> greenlit::Result<()> {
+    let (outbox, cause) = (app.db.outbox(), failure.to_string());
+    let after = match failure {
+        Failure::GiveUp(_) => None,
+        _ if job.attempt >= ATTEMPTS => None,
+        Failure::Later { after, .. } => Some(*after),
+        Failure::Again(_) => Some(pause(job)),
+    };
+    match after {
+        None => {
+            tracing::error!(job = job.id, topic = job.topic, attempt = job.attempt, %cause, "a job failed and is parked");
+            outbox.park(job, &cause).await
+        }
+        Some(after) => {
+            tracing::warn!(job = job.id, topic = job.topic, attempt = job.attempt, %cause, ?after, "a job failed");
+            outbox.retry(job, after, &cause).await
+        }
+    }
 }
 
 /// Whether a backup needs what this lane deletes.
@@ -235,7 +301,7 @@ async fn run_one(app: &App, job: &Job, limit: Duration) -> Result<(), Failure> {
         Ok(ended) => ended?,
         Err(_) => {
             task.abort();
-            Err("the handler took too long".into())
+            Err(Failure::because("the handler took too long"))
         }
     }
 }

@@ -114,6 +114,7 @@ enum FieldStep {
         (name = "notification", description = "What one hears of others"),
         (name = "mypage", description = "One's own account"),
         (name = "images", description = "The images of feeds"),
+        (name = "line", description = "What LINE tells the board"),
         (name = "server", description = "The server's health"),
     ),
 )]
@@ -167,7 +168,7 @@ pub(crate) fn refuse_null_bodies(document: &mut utoipa::openapi::OpenApi) {
     }
 }
 
-/// Tells of the header `Idempotency-Key`, which every route takes that writes and is no log-in.
+/// Tells of the header `Idempotency-Key`, which every route takes that writes, but log-ins, and what LINE delivers: its events have ids.
 pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
     let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,255}$")).build();
     let header = ParameterBuilder::new()
@@ -181,10 +182,10 @@ pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
         .schema(Some(text))
         .build();
     let refused = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refused"))).build();
-    let is_login = |operation: &Operation| operation.tags.iter().flatten().any(|tag| tag == "auth");
+    let has_own = |operation: &Operation| operation.tags.iter().flatten().any(|tag| tag == "auth" || tag == "line");
     for item in document.paths.paths.values_mut() {
         let writes = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
-        for operation in writes.filter(|operation| !is_login(operation)) {
+        for operation in writes.filter(|operation| !has_own(operation)) {
             operation.parameters.get_or_insert_default().push(header.clone().into());
             if let Some(RefOr::T(refusal)) = operation.responses.responses.get_mut("422") {
                 refusal.content.insert("application/json".to_owned(), refused.clone().into());

@@ -30,7 +30,7 @@ use crate::{
         admission::{self, Admission},
         client, cors, layers, routes as fallbacks,
     },
-    like, limits, media, metrics, mypage, notification, openapi, secret,
+    like, limits, line, media, metrics, mypage, notification, openapi, secret,
     web::{self, Pages},
 };
 
@@ -51,7 +51,9 @@ pub fn router(app: App) -> Router {
         .merge(web::layers::wrap(pages.router, &app.site))
         .route(web::assets::PATTERN, get(web::assets::serve));
     let router = fallbacks::with_fallbacks(router, patterns, &app.site.base);
-    let limited = router.layer(from_fn_with_state(app.limits.clone(), limits::limit)).with_state(app.clone());
+    let limited = router
+        .layer(from_fn_with_state((app.limits.clone(), line::is_webhook as _), limits::limit))
+        .with_state(app.clone());
     let cors = (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins));
     let envelope = envelope(&app);
     let wrapped = layers::wrap(limited, layers::Deadlines::default(), cors.clone(), envelope.clone())
@@ -78,6 +80,7 @@ fn pages() -> Pages<App> {
         .and(like::pages())
         .and(follow::pages())
         .and(notification::pages())
+        .and(line::pages())
         .and(mypage::pages())
         .and(web::look::pages())
 }
@@ -101,6 +104,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(like::api())
         .merge(follow::api())
         .merge(notification::api())
+        .merge(line::api())
         .merge(mypage::api())
         .merge(media::api())
         .routes(routes!(healthz))

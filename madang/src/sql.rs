@@ -22,6 +22,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         crate::follow::queries::STATEMENTS,
         crate::media::queries::STATEMENTS,
         crate::notification::queries::STATEMENTS,
+        crate::line::queries::STATEMENTS,
         crate::mypage::erase::queries::STATEMENTS,
         crate::mypage::export::queries::STATEMENTS,
         crate::totals::STATEMENTS,

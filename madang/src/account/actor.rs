@@ -5,6 +5,8 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
+use greenlit::Reader;
+
 use super::{
     UserId,
     model::{Email, LoginId, Nickname, User},
@@ -53,6 +55,12 @@ impl FromRequestParts<App> for Actor {
             _ => Err(Code::InvalidToken.into()),
         }
     }
+}
+
+/// The user as he acts by no log-in of the board, if he may use it: in a chat that is his. There he is nobody's administrator.
+pub(crate) async fn acting(r: &mut impl Reader, id: UserId) -> greenlit::Result<Option<Actor>> {
+    let user = queries::by_id(r, id).await?;
+    Ok(user.map(|user| Actor { is_admin: false, ..Actor::new(user, LoginId(0)) }))
 }
 
 impl Actor {

@@ -16,6 +16,7 @@ mod refresh;
 pub(crate) mod service;
 mod token;
 
+pub(crate) use actor::acting;
 pub use actor::{Actor, MaybeActor, Signed};
 pub(crate) use api::api;
 pub(crate) use browser::{Member, Visitor};

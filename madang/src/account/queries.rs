@@ -13,6 +13,9 @@ crate::statements! {
     BY_LOGIN = "select u.id, u.email, u.nickname, u.token_epoch, u.is_admin, u.create_dt from users u \
                 join logins l on l.user_id = u.id \
                 where u.id = ? and l.id = ? and u.suspended_dt is null and u.erased_dt is null";
+    // The same for what he does by no log-in.
+    ACTING = "select u.id, u.email, u.nickname, u.token_epoch, u.is_admin, u.create_dt from users u \
+              where u.id = ? and u.suspended_dt is null and u.erased_dt is null";
     // The same for a browser, which knows the log-in by its secret. When it was last gone on with tells whether to do so again.
     BY_COOKIE = "select u.id, u.email, u.nickname, u.token_epoch, u.is_admin, u.create_dt, l.id as login_id, l.rotate_dt \
                  from logins l join users u on u.id = l.user_id \
@@ -109,6 +112,10 @@ pub(crate) struct Listed {
 
 pub(super) async fn by_login(r: &mut impl Reader, id: UserId, login: LoginId) -> Result<Option<User>> {
     r.fetch_optional(BY_LOGIN, args![id, login]).await
+}
+
+pub(super) async fn by_id(r: &mut impl Reader, id: UserId) -> Result<Option<User>> {
+    r.fetch_optional(ACTING, args![id]).await
 }
 
 pub(super) async fn by_cookie(r: &mut impl Reader, family_hash: &str, now: Timestamp) -> Result<Option<AtBrowser>> {

@@ -105,11 +105,36 @@ pub const SCHEMA: &[Table] = &[
         ],
         only: "1 = 1",
     },
+    Table {
+        name: "line_chats",
+        key: &["line_id"],
+        columns: &["line_id", "language", "is_friend", "friend_dt"],
+        only: "1 = 1",
+    },
+    Table {
+        name: "line_links",
+        key: &["user_id"],
+        columns: &["user_id", "line_id", "create_dt", "told", "told_dt", "draft"],
+        only: "1 = 1",
+    },
+    Table { name: "line_events", key: &["event_id"], columns: &["event_id", "create_dt"], only: "1 = 1" },
+    Table {
+        name: "line_link_tokens",
+        key: &["token_hash"],
+        columns: &["token_hash", "line_id", "display_name", "expire_dt"],
+        only: "1 = 1",
+    },
     Table { name: "totals", key: &["id"], columns: &["id", "name", "delta"], only: "1 = 1" },
     Table {
         name: "logins",
         key: &["id"],
         columns: &["id", "user_id", "family_hash", "generation", "create_dt", "rotate_dt", "expire_dt"],
+        only: "1 = 1",
+    },
+    Table {
+        name: "line_nonces",
+        key: &["nonce_hash"],
+        columns: &["nonce_hash", "user_id", "login_id", "line_id", "expire_dt"],
         only: "1 = 1",
     },
     Table {
@@ -142,7 +167,7 @@ const IMAGE_COLUMNS: &[&str] = &[
 ];
 
 /// The columns that hold booleans, which SQLite tells as integers.
-pub(super) const BOOLEANS: &[&str] = &["is_admin"];
+pub(super) const BOOLEANS: &[&str] = &["is_admin", "is_friend"];
 /// How many rows are read at a time: of the longest feeds, this is some 20 MB.
 const PAGE: i64 = 100;
 

@@ -31,7 +31,7 @@ use crate::{
     markdown,
     paging::{Position, Start, Window},
     secret,
-    web::{Answer, Frame, Pages, Swap, again, html, part, redirect, parts::LikeButton, parts::Wrong},
+    web::{Answer, Frame, Pages, Swap, again, html, part, parts::LikeButton, parts::Wrong, redirect},
 };
 
 pub(crate) fn pages() -> Pages<App> {

@@ -12,8 +12,8 @@ mod view;
 mod writing;
 
 pub(crate) use api::api;
-pub(crate) use model::{AuthorOrder, Feed, FeedId, Order};
+pub(crate) use model::{AuthorOrder, Feed, FeedId, LONGEST_TITLE, Order, Text};
 pub(crate) use pages::{Article, CardList, feed_id, pages, window};
 pub(crate) use queries::{by_id, count_comments, count_likes, feed_columns, lock, select_feeds};
-pub(crate) use service::{delete_some_of, page_of};
+pub(crate) use service::{create, delete_some_of, newest, page_of};
 pub(crate) use view::{FeedImages, FeedPage, FeedView, join};

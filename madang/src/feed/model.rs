@@ -14,7 +14,9 @@ use crate::{
     openapi::one_of,
 };
 
-const TITLE_LENGTH: std::ops::RangeInclusive<usize> = 1..=200;
+/// Characters of the longest title.
+pub(crate) const LONGEST_TITLE: usize = 200;
+const TITLE_LENGTH: std::ops::RangeInclusive<usize> = 1..=LONGEST_TITLE;
 const CONTENT_LENGTH: std::ops::RangeInclusive<usize> = 1..=50_000;
 /// Characters of an image's address; longer ones cannot be ours.
 const URL_LENGTH: std::ops::RangeInclusive<usize> = 1..=2_048;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Writes a feed and makes the staged images its own.
-pub(super) async fn create(
+pub(crate) async fn create(
     app: &App,
     tx: &mut Tx,
     author: &Actor,
@@ -93,7 +93,7 @@ async fn remove(app: &App, tx: &mut Tx, found: FeedImages) -> greenlit::Result<(
 }
 
 /// A page of the newest feeds with their images, and the cursor of the next one.
-pub(super) async fn newest(
+pub(crate) async fn newest(
     r: &mut impl Reader,
     window: Window,
     list: &str,

@@ -19,13 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// 404 if there is no such target.
-pub(super) async fn set(
-    app: &App,
-    tx: &mut Tx,
-    target: Target,
-    user: UserId,
-    wanted: Option<bool>,
-) -> Result<Likes> {
+pub(super) async fn set(app: &App, tx: &mut Tx, target: Target, user: UserId, wanted: Option<bool>) -> Result<Likes> {
     // First, since what follows looks before it writes: the lock lets nobody else do so in between.
     let (there, missing) = match target {
         Target::Feed(id) => (feed::lock(tx, id).await?, Code::FeedNotFound),

@@ -10,9 +10,17 @@ use axum::{
 use super::{Limits, UPLOAD};
 use crate::http::client::ClientAddress;
 
+/// Which paths are not counted before their handlers: they count themselves.
+pub type Exempt = fn(&str) -> bool;
+
 /// Refuses writes of a network that exceeds its quota, before their bodies are read. Reads are not counted.
-pub async fn limit(State(limits): State<Limits>, client: ClientAddress, request: Request, next: Next) -> Response {
-    let cost = cost(request.method(), request.headers());
+pub async fn limit(
+    State((limits, exempt)): State<(Limits, Exempt)>,
+    client: ClientAddress,
+    request: Request,
+    next: Next,
+) -> Response {
+    let cost = cost(request.method(), request.headers()).filter(|_| !exempt(request.uri().path()));
     match cost.map_or(Ok(()), |cost| limits.network(client, cost)) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),

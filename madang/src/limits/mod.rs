@@ -16,7 +16,7 @@ use axum::http::request::Parts;
 
 use self::bucket::Buckets;
 pub use self::{
-    layer::limit,
+    layer::{Exempt, limit},
     quota::{Quota, Quotas},
 };
 use crate::{
@@ -97,6 +97,14 @@ impl Limits {
     pub fn user(&self, user: i64, request: &Parts) -> Result<()> {
         let cost = layer::cost(&request.method, &request.headers);
         cost.map_or(Ok(()), |cost| self.take(|kinds| &kinds.user, (0, user.cast_unsigned()), cost))
+    }
+
+    /// Counts a write of a user that came by no request of his.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn act(&self, user: i64, has_files: bool) -> Result<()> {
+        self.take(|kinds| &kinds.user, (0, user.cast_unsigned()), if has_files { UPLOAD } else { 1 })
     }
 
     /// Counts a log-in as one that fails, until it is told that it [succeeded](Attempt::succeeded). An account is limited for

@@ -50,7 +50,7 @@ pub(super) struct Profile {
 }
 
 /// Messages of this month.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Quota {
     pub(super) limit: Option<u64>,
     pub(super) used: u64,

@@ -85,7 +85,7 @@ pub(crate) async fn make_thumbnails(tx: &mut Tx, images: &[Image]) -> greenlit::
 pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Failure> {
     let objects: Objects = job.payload()?;
     let delete = async |name: &String| -> Result<(), Failure> {
-        let name = Name::parse(name).ok_or(NO_NAME)?;
+        let name = Name::parse(name).ok_or_else(|| Failure::because(NO_NAME))?;
         app.media.store.delete(&name).await?;
         fault::point(Point::ObjectDeleted);
         Ok(())
@@ -97,7 +97,7 @@ pub(crate) async fn delete(app: &App, job: &Job) -> Result<(), Failure> {
 /// removed before it, beside it, or between two attempts.
 pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
     let source: Source = job.payload()?;
-    let name = Name::parse(&source.name).ok_or(NO_NAME)?;
+    let name = Name::parse(&source.name).ok_or_else(|| Failure::because(NO_NAME))?;
     let thumbnail = name.thumbnail();
     // By a job like any deletion, which a backup holds up.
     let delete = async |tx: &mut Tx| tx.outbox(DELETE, &Objects { names: vec![thumbnail.to_string()] }).await.map(drop);

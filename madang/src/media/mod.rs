@@ -42,6 +42,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 pub(crate) use api::{api, is_image};
+pub(crate) use picture::MAX_BYTES;
 pub(crate) use queries::{Image, JoinedImage, image_columns, of_feeds};
 pub(crate) use staging::{Staged, claim, discard, remove, stage};
 

@@ -13,6 +13,7 @@ pub const HISTORY: &[Migration] = &[
     Migration { version: 3, name: "logins", sql: include_str!("0003_logins.sql") },
     Migration { version: 4, name: "installation", sql: include_str!("0004_installation.sql") },
     Migration { version: 5, name: "notifications", sql: include_str!("0005_notifications.sql") },
+    Migration { version: 6, name: "the chat in LINE", sql: include_str!("0006_line.sql") },
 ];
 
 const APPLIED: &str = "select coalesce(max(version), 0) from greenlit_migrations where history = 'application'";

@@ -16,7 +16,9 @@ use crate::{
     account::UserId,
     app::App,
     fault::{self, Point},
-    feed, notification,
+    feed,
+    jobs::Failure,
+    line, notification,
 };
 
 /// The topic of jobs that remove what an erased user leaves behind.
@@ -42,7 +44,7 @@ pub(super) async fn begin(app: &App, tx: &mut Tx, user: UserId) -> greenlit::Res
 }
 
 /// Removes one batch, and has the next removed by another job.
-pub(crate) async fn erase(app: &App, job: &Job) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) async fn erase(app: &App, job: &Job) -> Result<(), Failure> {
     let user = UserId(job.payload::<Erasure>()?.user);
     let erase = async |tx: &mut Tx| {
         if batch(app, tx, user).await? > 0 {
@@ -82,6 +84,7 @@ async fn batch(app: &App, tx: &mut Tx, user: UserId) -> greenlit::Result<usize> 
         + queries::unfollow(tx, user, ROWS).await?
         + queries::drop_followers(tx, user, ROWS).await?
         + queries::delete_comments(tx, user, ROWS).await?
-        + notification::forget(tx, user, ROWS).await?;
+        + notification::forget(tx, user, ROWS).await?
+        + usize::from(line::unlink(tx, user).await?);
     if removed > 0 { Ok(removed) } else { feed::delete_some_of(app, tx, user, FEEDS).await }
 }

@@ -85,6 +85,8 @@ struct SettingsPage<'a> {
     wrong: Wrong,
     /// What was done just now.
     done: Option<&'static str>,
+    /// Whether the board has an account at LINE.
+    has_line: bool,
 }
 
 impl SettingsPage<'_> {
@@ -99,12 +101,12 @@ impl SettingsPage<'_> {
     }
 }
 
-fn settings<'a>(frame: &'a Frame, actor: &'a Actor) -> SettingsPage<'a> {
+fn settings<'a>(app: &App, frame: &'a Frame, actor: &'a Actor) -> SettingsPage<'a> {
     let (email, nickname) = (actor.email.as_str(), actor.nickname.as_str());
-    SettingsPage { frame, email, nickname, form: "", wrong: Wrong::default(), done: None }
+    SettingsPage { frame, email, nickname, form: "", wrong: Wrong::default(), done: None, has_line: app.line.is_some() }
 }
 
-async fn show_settings(member: Member, query: QueryFields) -> Result<Response> {
+async fn show_settings(State(app): State<App>, member: Member, query: QueryFields) -> Result<Response> {
     let Member { actor, frame } = member;
     let mut fields = query.fields();
     let done = fields.optional_text("done", 0..=20);
@@ -113,7 +115,7 @@ async fn show_settings(member: Member, query: QueryFields) -> Result<Response> {
         Some("password") => Some("notice-password-changed"),
         _ => None,
     };
-    html(&SettingsPage { done, ..settings(&frame, &actor) })
+    html(&SettingsPage { done, ..settings(&app, &frame, &actor) })
 }
 
 /// Where a form of theirs was refused a browser shows its address, and may ask for it.
@@ -135,7 +137,12 @@ async fn change_nickname(State(app): State<App>, member: Member, form: TextForm)
         Ok(()) => Ok(Answer::go("/settings?done=nickname").to(&frame)),
         Err(e) => {
             let nickname = form.0.typed("nickname");
-            again(&frame, e, |wrong| SettingsPage { form: "nickname", nickname, wrong, ..settings(&frame, &actor) })
+            again(&frame, e, |wrong| SettingsPage {
+                form: "nickname",
+                nickname,
+                wrong,
+                ..settings(&app, &frame, &actor)
+            })
         }
     }
 }
@@ -157,7 +164,7 @@ async fn change_password(
         Err(e) => again(&frame, wrong_password(e), |wrong| SettingsPage {
             form: "password",
             wrong,
-            ..settings(&frame, &actor)
+            ..settings(&app, &frame, &actor)
         }),
     }
 }
@@ -176,9 +183,11 @@ async fn delete_account(
     };
     match erase.await {
         Ok(_) => Ok(account::gone(&app, &frame)),
-        Err(e) => {
-            again(&frame, wrong_password(e), |wrong| SettingsPage { form: "delete", wrong, ..settings(&frame, &actor) })
-        }
+        Err(e) => again(&frame, wrong_password(e), |wrong| SettingsPage {
+            form: "delete",
+            wrong,
+            ..settings(&app, &frame, &actor)
+        }),
     }
 }
 

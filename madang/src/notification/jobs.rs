@@ -16,6 +16,7 @@ use crate::{
     comment::{self, CommentId},
     feed::FeedId,
     follow,
+    jobs::Failure,
     like::{self, Given},
 };
 
@@ -30,7 +31,7 @@ const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How many are removed at a time.
 const SWEPT: i64 = 500;
 
-type Result = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type Result = std::result::Result<(), Failure>;
 
 /// Those who have not been told of a comment: all whose id is greater.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +50,7 @@ pub(crate) async fn hear(app: &App, job: &Job) -> Result {
         }
         like::GIVEN => of_like(app, job.payload()?).await,
         follow::BEGUN => of_follow(app, &job.payload()?).await,
-        other => Err(format!("no handler for {other}").into()),
+        other => Err(Failure::because(&format!("no handler for {other}"))),
     }
 }
 

@@ -145,7 +145,9 @@ async fn watch_inboxes(app: App) {
         }
         for some in logins.chunks(AT_A_TIME) {
             match queries::versions(&mut app.db.single(), some, app.clock.now()).await {
-                Ok(found) => app.live.tell(some, &found.into_iter().map(|(login, version)| (login.0, version)).collect()),
+                Ok(found) => {
+                    app.live.tell(some, &found.into_iter().map(|(login, version)| (login.0, version)).collect())
+                }
                 Err(e) => tracing::warn!(cause = %e, "news could not be looked for"),
             }
         }

@@ -20,9 +20,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 
 pub(crate) use live::Live;
-pub(crate) use model::Kind;
 pub(crate) use pages::{pages, place, sentence};
-pub(crate) use service::{called, carry_outside, forget};
+pub(crate) use service::{OUTSIDE, Outside, called, carry_outside, forget};
 pub(crate) use view::{Notification, newest, outside};
 
 pub(crate) fn api() -> OpenApiRouter<App> {

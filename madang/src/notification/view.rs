@@ -146,7 +146,8 @@ async fn with_causes(r: &mut impl Reader, rows: Vec<Row>) -> Result<Vec<Notifica
     let ids: Vec<i64> = rows.iter().map(|row| row.id.0).collect();
     let (people, newest) = queries::causes(r, &ids).await?;
     let people: HashMap<i64, i64> = people.into_iter().collect();
-    let mut newest: HashMap<i64, Newest> = newest.into_iter().map(|newest| (newest.notification_id.0, newest)).collect();
+    let mut newest: HashMap<i64, Newest> =
+        newest.into_iter().map(|newest| (newest.notification_id.0, newest)).collect();
     // One whose last cause went meanwhile, where statements do not see the same, is left out.
     let whole = |row: Row| {
         let (id, newest) = (row.id.0, newest.remove(&row.id.0)?);

@@ -9,19 +9,8 @@ use std::{
 use crate::support::on_each_database;
 
 /// Features from left to right: one may use those before it, and none after it.
-const FEATURES: [&str; 11] = [
-    "account",
-    "idempotency",
-    "admin",
-    "media",
-    "feed",
-    "comment",
-    "like",
-    "follow",
-    "notification",
-    "line",
-    "mypage",
-];
+const FEATURES: [&str; 11] =
+    ["account", "idempotency", "admin", "media", "feed", "comment", "like", "follow", "notification", "line", "mypage"];
 /// What features stand on. It knows none of them, except where joining them is its very purpose.
 const FLOOR: [&str; 15] = [
     "clock",

@@ -19,7 +19,7 @@ async fn cost_of<T>(app: &TestApp, request: impl Future<Output = T>) -> (u64, T)
 }
 
 /// What the routes that read cost somebody who is logged in; somebody who is not saves one statement where he may ask.
-const READS: [(&str, u64, bool); 12] = [
+const READS: [(&str, u64, bool); 14] = [
     ("/api/feed/read/1", 2, true),
     ("/api/feed/list?limit=100", 3, true),
     ("/api/feed/list-by-user?user_id=1&limit=100", 3, true),
@@ -32,6 +32,8 @@ const READS: [(&str, u64, bool); 12] = [
     ("/api/mypage/comments?limit=100", 3, false),
     ("/api/mypage/1/followers?limit=100", 3, true),
     ("/api/mypage/1/followings?limit=100", 3, true),
+    ("/api/notification/list?limit=100", 5, false),
+    ("/api/notification/unread", 2, false),
 ];
 
 on_each_database! {
@@ -49,6 +51,7 @@ on_each_database! {
                 reader.bare(Method::PUT, &format!("/api/follow/{}", other.id)).await.expect(200);
             }
             rows = target;
+            app.work().await;
             for (path, expected, open) in READS {
                 assert_eq!(cost(&app, reader, Method::GET, path).await, expected, "{path} with {target} rows");
                 if open {
@@ -74,26 +77,26 @@ on_each_database! {
         // The token; a look before pictures are decoded; the text, the feed as it is now.
         assert_eq!(cost_of_update, 4);
 
-        // The token; the counts of feed and author, the comment.
+        // The token; the counts of feed and author, the comment, the job that tells of it.
         let (cost_of_comment, comment) = cost_of(&app, jiwoo.comment(1, "comment")).await;
-        assert_eq!(cost_of_comment, 4);
+        assert_eq!(cost_of_comment, 5);
         let path = format!("/api/comment/update/{}", comment["id"]);
         let (cost_of_change, _) = cost_of(&app, jiwoo.patch(&path, serde_json::json!({"content": "new"}))).await;
         assert_eq!(cost_of_change, 3);
 
         for target in ["feed_id=1", "comment_id=1"] {
             let path = format!("/api/like/?{target}");
-            // The token; the lock, what is; the like, its count.
-            for method in [Method::PATCH, Method::PATCH, Method::PUT] {
-                assert_eq!(cost(&app, jiwoo, method, &path).await, 5, "{target}");
+            // The token; the lock, what is; the like, its count, and the job that tells of it unless it is taken back.
+            for (method, expected) in [(Method::PATCH, 6), (Method::PATCH, 5), (Method::PUT, 6)] {
+                assert_eq!(cost(&app, jiwoo, method, &path).await, expected, "{target}");
             }
             assert_eq!(cost(&app, jiwoo, Method::PUT, &path).await, 3, "{target}: nothing to do");
             assert_eq!(cost(&app, jiwoo, Method::DELETE, &path).await, 5, "{target}");
         }
-        // The token; two locks, what is; the follow, both counts.
+        // The token; two locks, what is; the follow, both counts, and the job that tells of it unless it ends.
         let path = format!("/api/follow/{}", minsu.id);
-        for method in [Method::PATCH, Method::PATCH, Method::PUT] {
-            assert_eq!(cost(&app, jiwoo, method, &path).await, 6);
+        for (method, expected) in [(Method::PATCH, 7), (Method::PATCH, 6), (Method::PUT, 7)] {
+            assert_eq!(cost(&app, jiwoo, method, &path).await, expected);
         }
         assert_eq!(cost(&app, jiwoo, Method::PUT, &path).await, 4);
         assert_eq!(cost(&app, jiwoo, Method::DELETE, &path).await, 6);

@@ -79,7 +79,16 @@ const MATRIX: [Row; 30] = [
 
 /// Whether the matrix is about a route: those of one's own account and of the server name nothing of anybody's.
 fn is_subject(path: &str) -> bool {
-    let others = ["/api/auth/", "/api/mypage/profile", "/api/mypage/export", "/healthz", "/readyz", "/metrics"];
+    let others = [
+        "/api/auth/",
+        "/api/mypage/profile",
+        "/api/mypage/export",
+        "/api/notification/",
+        "/api/line/webhook",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ];
     !others.iter().any(|other| path.starts_with(other))
 }
 

@@ -24,7 +24,8 @@ async fn crowd_on(app: &TestApp, feed: i64, count: i64) -> Vec<i64> {
                        values (?, ?, ?, ?, 'x', 0, 1, 1)";
             let (email, name) = (format!("crowd{at}@example.com"), format!("crowd{at}"));
             let user = tx.insert(sql, args![&email, &email, &name, &name]).await?;
-            let sql = "insert into comments (feed_id, author_id, content, create_dt, update_dt) values (?, ?, 'c', 1, 1)";
+            let sql =
+                "insert into comments (feed_id, author_id, content, create_dt, update_dt) values (?, ?, 'c', 1, 1)";
             tx.exec(sql, args![feed, user]).await?;
             users.push(user);
         }

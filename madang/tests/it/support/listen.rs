@@ -36,8 +36,7 @@ impl Listen {
     /// Opens the stream of this user at a node, resumed after this event if there is one.
     pub(crate) async fn open(router: &Router, client: &Client, last: Option<&str>) -> Result<Listen, StatusCode> {
         let token = client.token.as_ref().unwrap();
-        let mut request =
-            Request::get("/api/notification/live").header("authorization", format!("Bearer {token}"));
+        let mut request = Request::get("/api/notification/live").header("authorization", format!("Bearer {token}"));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }

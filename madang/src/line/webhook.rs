@@ -1,0 +1,112 @@
+//! Where LINE delivers events: each is verified, taken once, and answered for at once; what it brings about is a job.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName},
+};
+use greenlit::{Opts, Tx};
+use std::{collections::HashSet, time::Duration};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    event::{Delivery, Event},
+    jobs, queries, signature,
+};
+use crate::{
+    app::App,
+    clock::Timestamp,
+    error::{Code, Error, Result},
+    http::{
+        body::{Reservation, read_all},
+        client::ClientAddress,
+    },
+    openapi::{Message, Problem},
+};
+
+/// LINE sends less.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// LINE waits for two seconds, and delivers again what was not answered by then.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long an event that was taken is known; older ones are not taken at all.
+pub(super) const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// So much earlier, since clocks differ.
+const MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
+const SIGNATURE: HeaderName = HeaderName::from_static("x-line-signature");
+
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(take_events))
+}
+
+/// Whether it is this route, which many send to from one network: LINE, which signs. Whoever does not is counted.
+pub(crate) fn is_webhook(path: &str) -> bool {
+    path.ends_with("/line/webhook")
+}
+
+/// Deliver events
+///
+/// For LINE alone, which signs the body by the channel secret. An event is taken once, by its `webhookEventId`.
+#[utoipa::path(
+    post, path = "/api/line/webhook", tag = "line",
+    params(("x-line-signature" = String, Header, description = "Base64 of the body's HMAC-SHA256")),
+    request_body(content = Object, description = "`destination` and `events`, as LINE has them"),
+    responses(
+        (status = 200, description = "Taken, or taken before, or nothing that we know", body = Message),
+        (status = 400, description = "`broken_body`: it is signed, and no JSON", body = Problem),
+        (status = 401, description = "`invalid_signature`", body = Problem),
+        (status = 404, description = "`not_found`: the board has no account at LINE", body = Problem),
+    ),
+)]
+async fn take_events(
+    State(app): State<App>,
+    client: ClientAddress,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Message>> {
+    let line = app.line.as_ref().ok_or(Code::NotFound)?;
+    let mut reservation = Reservation::default();
+    let body = read_all(&headers, body, BODY_LIMIT, &mut reservation).await?;
+    let signature = headers.get(SIGNATURE).map_or(&[][..], |value| value.as_bytes());
+    if !signature::verify(&line.settings.channel_secret, &body, signature) {
+        app.limits.network(client, 1)?;
+        return Err(Code::InvalidSignature.into());
+    }
+    let delivery = Delivery::parse(&body).ok_or(Code::BrokenBody)?;
+    let own = line.settings.bot_user_id.as_deref();
+    if own.is_none_or(|own| delivery.destination.as_deref() == Some(own)) {
+        take(&app, delivery.events).await?;
+    }
+    Ok(Json(Message { message: "Taken" }))
+}
+
+/// Takes those of the events that were not taken before, all or none.
+async fn take(app: &App, events: Vec<Event>) -> Result<()> {
+    let oldest = app.clock.now().before(KEPT - MARGIN);
+    let mut seen = HashSet::new();
+    let is_new = |event: &Event| Timestamp(event.timestamp_ms.saturating_mul(1_000)) > oldest;
+    let events: Vec<Event> =
+        events.into_iter().filter(|event| is_new(event) && seen.insert(event.id.clone())).collect();
+    if events.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
+    let take = async |tx: &mut Tx| {
+        let taken: HashSet<String> = queries::taken(tx, &ids).await?.into_iter().collect();
+        let now = app.clock.now();
+        for event in events.iter().filter(|event| !taken.contains(&event.id)) {
+            queries::take(tx, &event.id, now).await?;
+            tx.outbox(jobs::topic_of(event), event).await?;
+        }
+        tx.after_commit(app.wake_worker());
+        Ok::<_, greenlit::Error>(())
+    };
+    // The same delivery may arrive twice at once: who is second finds what the first has taken.
+    for _ in 0..3 {
+        match app.db.tx(Opts::default().within(PATIENCE), take).await {
+            Err(e) if e.unique().is_some() => {}
+            taken => return Ok(taken?),
+        }
+    }
+    Err(Error::from(Code::Unavailable).caused_by("events are being taken by many at once"))
+}
