@@ -80,6 +80,12 @@ const OWN: &[Migration] = &[
         create index ix_greenlit_commit_keys__taken on greenlit_commit_keys (taken);
     ",
     },
+    // Whoever looks for jobs of one topic does not walk over the backlog of another.
+    Migration {
+        version: 3,
+        name: "jobs by topic",
+        sql: "create index ix_greenlit_outbox__topic on greenlit_outbox (topic, due, id)",
+    },
 ];
 
 const HISTORY: &str = "create table if not exists greenlit_migrations (

@@ -99,6 +99,12 @@ impl Outbox {
         }
         let dialect = self.db.dialect();
         let (now, lock) = (now(dialect), skip_locked(dialect));
+        // Mostly there is none, and finding that out is no write.
+        let any = format!("select id from greenlit_outbox where topic in (?*) and due <= {now} limit 1");
+        let mut single = self.db.single();
+        if single.fetch_optional::<(i64,)>(&any, args![list(topics)]).await?.is_none() {
+            return Ok(Vec::new());
+        }
         let due = format!(
             "select id, topic, payload, attempts + 1 as attempt from greenlit_outbox \
              where due <= {now} and topic in (?*) order by due, id limit ?{lock}"

@@ -36,10 +36,19 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) enum Failure {
     /// It is tried again, after pauses that grow, and parked in the end.
     Again(Cause),
-    /// It is tried again after this time, since nothing will have changed before.
+    /// It is tried again after this time, however often: its handler knows when that is to end.
     Later { after: Duration, why: String },
     /// It is parked: it would fail for ever.
     GiveUp(String),
+}
+
+/// How a handler ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Its job is to be acknowledged.
+    Now,
+    /// Its job was acknowledged by the transaction of what it did, so that this is never done twice.
+    Acknowledged,
 }
 
 impl Failure {
@@ -84,7 +93,7 @@ impl Lane {
 }
 
 /// What the worker can do.
-const LANES: [Lane; 10] = [
+const LANES: [Lane; 12] = [
     // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
     Lane {
         topics: &[media::jobs::DELETE],
@@ -118,6 +127,8 @@ const LANES: [Lane; 10] = [
     chat(&[line::jobs::EVENTS[1]]),
     chat(&[line::jobs::EVENTS[2]]),
     chat(&[line::jobs::EVENTS[3]]),
+    chat(&[line::jobs::REPLIES[0]]),
+    chat(&[line::jobs::REPLIES[1]]),
     chat(&[line::jobs::PUSH, line::jobs::OUTSIDE]),
     // A backup that was killed has such a job, whose lease is over.
     Lane { topics: &[hold::TOPIC], lease: Duration::from_secs(8), handler: Duration::from_secs(4), points: None },
@@ -136,16 +147,17 @@ impl Lane {
     }
 }
 
-async fn handle(app: &App, job: &Job) -> Result<(), Failure> {
+async fn handle(app: &App, job: &Job) -> Result<Done, Failure> {
     let topic = job.topic.as_str();
     match topic {
-        media::jobs::DELETE => media::jobs::delete(app, job).await,
-        media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await,
-        mypage::erase::ERASE => mypage::erase::erase(app, job).await,
-        hold::TOPIC => Ok(hold::release(&app.db, job).await?),
-        _ if notification::jobs::TOPICS.contains(&topic) => notification::jobs::hear(app, job).await,
-        _ => line::jobs::run(app, job).await,
+        media::jobs::DELETE => media::jobs::delete(app, job).await?,
+        media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await?,
+        mypage::erase::ERASE => mypage::erase::erase(app, job).await?,
+        hold::TOPIC => hold::release(&app.db, job).await?,
+        _ if notification::jobs::TOPICS.contains(&topic) => notification::jobs::hear(app, job).await?,
+        _ => return line::jobs::run(app, job).await,
     }
+    Ok(Done::Now)
 }
 
 /// Runs until `stop` turns true, then ends after the jobs at hand.
@@ -153,7 +165,16 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let lanes = LANES.iter().map(|lane| keep_up(&stop, || run_lane(&app, lane, stop.clone())));
     let sweeping = keep_up(&stop, || keep_sweeping(&app, stop.clone()));
     let folding = keep_up(&stop, || keep_folding(&app, stop.clone()));
-    tokio::join!(sweeping, folding, join_all(lanes));
+    let introducing = async {
+        if let Some(line) = &app.line {
+            let mut stop = stop.clone();
+            tokio::select! {
+                () = line.introduce() => {}
+                _ = stop.changed() => {}
+            }
+        }
+    };
+    tokio::join!(sweeping, folding, introducing, join_all(lanes));
 }
 
 /// Begins again what has panicked, after a rest: the others go on meanwhile, and none of them is missing for ever.
@@ -213,9 +234,15 @@ async fn run_lane(app: &App, lane: &Lane, mut stop: watch::Receiver<bool>) {
 /// Removes what expired, some at a time. Returns how much there was.
 async fn sweep(app: &App) -> greenlit::Result<usize> {
     idempotency::sweep(app).await?;
-    let logins = account::logins::sweep(app).await?;
-    let old = notification::jobs::sweep(app).await? + line::jobs::sweep(app).await?;
-    Ok(logins + old + media::jobs::sweep(app).await? + mypage::erase::sweep(app).await?)
+    let swept = [
+        account::logins::sweep(app).await,
+        media::jobs::sweep(app).await,
+        mypage::erase::sweep(app).await,
+        notification::jobs::sweep(app).await,
+        line::jobs::sweep(app).await,
+    ];
+    // One that fails keeps no other from its work.
+    swept.into_iter().sum()
 }
 
 /// Sweeps and works until nothing is due, for tests and maintenance. Returns how many jobs were run.
@@ -250,7 +277,8 @@ async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
         }
         lane.passes(0);
         let ended = match run_one(app, job, lane.handler).await {
-            Ok(()) => {
+            Ok(Done::Acknowledged) => Ok(()),
+            Ok(Done::Now) => {
                 lane.passes(1);
                 let acknowledged = app.db.outbox().acknowledge(job).await;
                 lane.passes(2);
@@ -272,8 +300,8 @@ async fn end_failed(app: &App, job: &Job, failure: &Failure) -> greenlit::Result
     let (outbox, cause) = (app.db.outbox(), failure.to_string());
     let after = match failure {
         Failure::GiveUp(_) => None,
-        _ if job.attempt >= ATTEMPTS => None,
         Failure::Later { after, .. } => Some(*after),
+        _ if job.attempt >= ATTEMPTS => None,
         Failure::Again(_) => Some(pause(job)),
     };
     match after {
@@ -294,7 +322,7 @@ async fn is_held_up(app: &App, lane: &Lane) -> greenlit::Result<bool> {
 }
 
 /// Runs a handler in a task of its own, within the lease: a panic or a handler that hangs is a failure like any other.
-async fn run_one(app: &App, job: &Job, limit: Duration) -> Result<(), Failure> {
+async fn run_one(app: &App, job: &Job, limit: Duration) -> Result<Done, Failure> {
     let (app, job) = (app.clone(), job.clone());
     let mut task = tokio::spawn(async move { handle(&app, &job).await });
     match tokio::time::timeout(limit, &mut task).await {

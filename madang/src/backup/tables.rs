@@ -114,10 +114,15 @@ pub const SCHEMA: &[Table] = &[
     Table {
         name: "line_links",
         key: &["user_id"],
-        columns: &["user_id", "line_id", "create_dt", "told", "told_dt", "draft"],
+        columns: &["user_id", "line_id", "create_dt", "told", "told_dt", "draft", "draft_dt"],
         only: "1 = 1",
     },
-    Table { name: "line_events", key: &["event_id"], columns: &["event_id", "create_dt"], only: "1 = 1" },
+    Table {
+        name: "line_events",
+        key: &["event_id"],
+        columns: &["event_id", "line_id", "waiting_dt", "create_dt"],
+        only: "1 = 1",
+    },
     Table {
         name: "line_link_tokens",
         key: &["token_hash"],

@@ -32,7 +32,7 @@ pub struct Line {
     #[arg(long, env = "MADANG_LINE_DATA_URL", value_name = "URL", hide_env_values = true)]
     #[serde(rename = "data_url")]
     pub line_data_url: Option<String>,
-    /// The user id of that account, if events for others shall be left alone [default: LINE is asked]
+    /// The user id of that account, if events for others shall be left alone [default: none, all events are taken]
     #[arg(long, env = "MADANG_LINE_BOT_USER_ID", value_name = "ID")]
     #[serde(rename = "bot_user_id")]
     pub line_bot_user_id: Option<String>,

@@ -90,6 +90,22 @@ impl Limits {
         self.take(|kinds| &kinds.network, (client.network(), 0), cost)
     }
 
+    /// Takes back that a write of a network was counted.
+    pub fn network_again(&self, client: ClientAddress, cost: u32) {
+        if let Some(kinds) = &self.0 {
+            kinds.network.give_back((client.network(), 0), cost);
+        }
+    }
+
+    /// Counts something that somebody says in a chat, as a write of a user.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn chat(&self, chat: &str) -> Result<()> {
+        // Apart from users, who are of no network.
+        self.take(|kinds| &kinds.user, (1, self.0.as_ref().map_or(0, |kinds| kinds.names.hash_one(chat))), 1)
+    }
+
     /// Counts a request of a user, unless it is a read.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 mod post;
 mod read;
 
-use greenlit::{Opts, Tx};
+use greenlit::{Job, Opts, Tx};
 use serde_json::Value;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     linking,
     message::{self, Quick},
     queries,
+    say::{self, Said},
 };
 use crate::{account, account::Actor, app::App, clock::Timestamp, jobs::Failure, media, web::Lang};
 
@@ -28,6 +29,8 @@ pub(super) struct Chat<'a> {
     pub(super) way: Option<linking::Way>,
     /// For whoever posts with photos.
     pub(super) photos: Option<post::Photos>,
+    /// Whether he has posted so much that he has to wait.
+    pub(super) is_busy: bool,
 }
 
 /// What somebody wants, by words, a button, or what he does.
@@ -81,6 +84,18 @@ impl Wish {
     }
 }
 
+impl Wish {
+    /// Whether it only notes how things stand.
+    fn is_note(&self) -> bool {
+        matches!(self, Wish::Friend(_) | Wish::TakeBack { .. } | Wish::Linked { .. })
+    }
+
+    /// Whether he wants to hear what came of it, however late.
+    fn matters(&self) -> bool {
+        matches!(self, Wish::Say(Command::Publish) | Wish::Publish(_) | Wish::Unlink | Wish::Linked { .. })
+    }
+}
+
 impl From<Action> for Wish {
     fn from(action: Action) -> Wish {
         match action {
@@ -97,39 +112,65 @@ impl From<Action> for Wish {
     }
 }
 
-/// Has an event take effect once, and returns what is to be said to it. Both commit together, under this key.
-pub(super) async fn take(app: &App, line: &Line, event: &Event, key: &str) -> Result<Vec<Value>, Failure> {
-    let (Some(line_id), Some((wish, said))) = (event.user.as_deref(), Wish::of(event)) else { return Ok(Vec::new()) };
-    let known = queries::chat(&mut app.db.single(), line_id).await?.and_then(|chat| Lang::parse(&chat.language));
-    let lang = match said.or(known) {
-        Some(lang) => lang,
-        None => language_of(line, line_id).await,
+/// Has an event take effect once: with it commit what is to be said, and the end of its job.
+pub(super) async fn take(app: &App, line: &Line, event: &Event, job: &Job) -> Result<(), Failure> {
+    let wish = Wish::of(event).filter(|(wish, _)| wish.is_note() || is_patient(app, event));
+    let (Some(line_id), Some((wish, said))) = (event.user.as_deref(), wish) else {
+        let end = async |tx: &mut Tx| end(tx, event, job).await;
+        return Ok(app.db.tx(Opts::default(), end).await?);
     };
-    let mut chat = Chat { app, event, line_id, lang, now: app.clock.now(), way: None, photos: None };
+    let known = lang(app, line, line_id, &wish, said).await?;
+    let lang = known.unwrap_or(Lang::English);
+    let mut chat = Chat { app, event, line_id, lang, now: app.clock.now(), way: None, photos: None, is_busy: false };
     match &wish {
         Wish::Say(Command::Link) => chat.way = linking::way(app, line, line_id).await?,
-        Wish::Say(Command::Publish) => chat.photos = post::photos(&chat, line, None).await?,
-        Wish::Publish(draft) => chat.photos = post::photos(&chat, line, Some(draft)).await?,
+        Wish::Say(Command::Publish) => post::prepare(&mut chat, line, None, job.attempt).await?,
+        Wish::Publish(draft) => post::prepare(&mut chat, line, Some(draft), job.attempt).await?,
         _ => {}
     }
     let work = async |tx: &mut Tx| {
-        queries::remember_chat(tx, line_id, lang.code()).await?;
+        queries::remember_chat(tx, line_id, known.map_or("", Lang::code)).await?;
         let messages = fulfil(&chat, tx, &wish).await?;
-        let bytes = serde_json::to_vec(&messages)?;
-        tx.outcome(&bytes).await?;
-        Ok::<_, Failure>(messages)
+        say::answer(app, tx, event, Said { messages, matters: wish.matters() }).await?;
+        Ok::<_, Failure>(end(tx, event, job).await?)
     };
-    let done = app.db.tx(Opts::default().once(key), work).await;
+    let done = app.db.tx(Opts::default(), work).await;
     if let Some(photos) = chat.photos.filter(|photos| done.is_err() || !photos.are_posted()) {
         media::discard(app, photos.staged).await;
     }
     done
 }
 
-/// The language that LINE says the person speaks.
-async fn language_of(line: &Line, line_id: &str) -> Lang {
-    let profile = line.client.profile(line_id).await.ok().flatten();
-    profile.and_then(|profile| Lang::parse(&profile.language?)).unwrap_or(Lang::English)
+/// The event is seen to. If its job is no longer this worker's, nothing is.
+async fn end(tx: &mut Tx, event: &Event, job: &Job) -> greenlit::Result<()> {
+    queries::see_to(tx, &event.id).await?;
+    tx.acknowledge(job).await
+}
+
+/// Whether this chat has not said too much lately: what is too much is not answered.
+fn is_patient(app: &App, event: &Event) -> bool {
+    event.user.as_deref().is_none_or(|user| app.limits.chat(user).is_ok())
+}
+
+/// The language of his words; or that of the chat; or that which LINE says he speaks, if it is one of ours.
+async fn lang(
+    app: &App,
+    line: &Line,
+    line_id: &str,
+    wish: &Wish,
+    said: Option<Lang>,
+) -> greenlit::Result<Option<Lang>> {
+    if said.is_some() {
+        return Ok(said);
+    }
+    let known = queries::chat(&mut app.db.single(), line_id).await?.and_then(|chat| Lang::parse(&chat.language));
+    // Of whoever blocks us LINE tells nothing; of whoever comes it may tell something new.
+    let ask = match wish {
+        Wish::Friend(comes) => *comes,
+        _ => known.is_none(),
+    };
+    let profile = if ask { line.client.profile(line_id).await.ok().flatten() } else { None };
+    Ok(profile.and_then(|profile| Lang::parse(&profile.language?)).or(known))
 }
 
 async fn fulfil(chat: &Chat<'_>, tx: &mut Tx, wish: &Wish) -> Result<Vec<Value>, Failure> {

@@ -58,9 +58,9 @@ static WORDS: [(Command, Lang, &[&str]); 24] = [
     (Command::Publish, Lang::Korean, &["등록", "게시", "올리기"]),
     (Command::Publish, Lang::English, &["publish"]),
     (Command::Publish, Lang::Japanese, &["公開", "公開する"]),
-    (Command::Cancel, Lang::Korean, &["취소"]),
-    (Command::Cancel, Lang::English, &["cancel"]),
-    (Command::Cancel, Lang::Japanese, &["キャンセル", "取消", "取り消し", "取り消す"]),
+    (Command::Cancel, Lang::Korean, &["취소", "삭제"]),
+    (Command::Cancel, Lang::English, &["cancel", "discard"]),
+    (Command::Cancel, Lang::Japanese, &["キャンセル", "取消", "取り消し", "取り消す", "破棄"]),
 ];
 
 /// What may stand before a feed's number, and behind it.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long it may be posted.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What somebody is writing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -130,7 +130,6 @@ mod tests {
         let event = Event {
             id: "e".to_owned(),
             timestamp_ms: 1_000,
-            redelivered: false,
             standby: false,
             user: None,
             reply_token: None,

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::clock::Timestamp;
+
 /// What LINE names by an id of its own is not longer.
 const ID_LENGTH: usize = 64;
 /// Reply tokens and nonces are longer.
@@ -27,9 +29,6 @@ pub(super) struct Event {
     pub(super) id: String,
     /// When it happened, in milliseconds since 1970; 0 if LINE does not tell.
     pub(super) timestamp_ms: i64,
-    /// Whether LINE has delivered it before.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(super) redelivered: bool,
     /// Whether somebody else answers in this chat, and we must not.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) standby: bool,
@@ -86,12 +85,16 @@ impl Delivery {
 }
 
 impl Event {
+    /// When it happened.
+    pub(super) fn sent(&self) -> Timestamp {
+        Timestamp(self.timestamp_ms.saturating_mul(1_000))
+    }
+
     fn read(value: &Value) -> Option<Event> {
         let source = &value["source"];
         Some(Event {
             id: name(&value["webhookEventId"], ID_LENGTH)?,
             timestamp_ms: value["timestamp"].as_i64().unwrap_or_default(),
-            redelivered: value["deliveryContext"]["isRedelivery"] == true,
             standby: value["mode"] == "standby",
             user: name(&source["userId"], ID_LENGTH).filter(|_| source["type"] == "user"),
             reply_token: name(&value["replyToken"], TOKEN_LENGTH),
@@ -223,12 +226,12 @@ mod tests {
         }
 
         let one = parse(json!([event(json!({"type": "follow"}))])).remove(0);
-        assert_eq!((&*one.id, one.timestamp_ms, one.redelivered, one.standby), (ID, 1_692_251_666_727, false, false));
+        assert_eq!((&*one.id, one.timestamp_ms, one.standby), (ID, 1_692_251_666_727, false));
         assert_eq!(one.user.as_deref(), Some("U4af4980629"));
         assert!(one.reply_token.is_some());
         let other = event(json!({"mode": "standby", "deliveryContext": {"isRedelivery": true}}));
         let other = parse(json!([other])).remove(0);
-        assert!(other.redelivered && other.standby && other.kind == Kind::Other);
+        assert!(other.standby && other.kind == Kind::Other);
         let group = event(json!({"source": {"type": "group", "groupId": "C1", "userId": "U1"}}));
         assert_eq!(parse(json!([group])).remove(0).user, None);
     }

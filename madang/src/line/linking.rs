@@ -22,12 +22,16 @@ use crate::{
 
 /// How long LINE's token is good, and our nonce.
 const GOOD_FOR: Duration = Duration::from_secs(10 * 60);
+/// How long whoever is late for either is told so.
+pub(super) const TOLD_FOR: Duration = Duration::from_secs(60 * 60);
 /// Where LINE asks whether the account shall be linked.
 const DIALOG: &str = "https://access.line.me/dialog/bot/accountLink";
 /// Keeps these hashes apart from others.
 const PURPOSE: &[u8] = b"madang:line:";
 /// Our page that leads there.
 pub(super) const PAGE: &str = "/line/link";
+/// UTF-16 units of a name, which LINE has shorter.
+const LONGEST_NAME: usize = 100;
 /// LINE's tokens are shorter.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 1..=255;
 
@@ -37,17 +41,27 @@ pub(super) struct Way {
     display_name: String,
 }
 
-/// Asks LINE for a way; none if the chat is somebody's already, or LINE does not know who chats.
-pub(super) async fn way(app: &App, line: &Line, line_id: &str) -> std::result::Result<Option<Way>, Failure> {
+/// Asks LINE for a way; none if the chat is somebody's already, or LINE has none for whoever chats, or not now.
+pub(super) async fn way(app: &App, line: &Line, line_id: &str) -> greenlit::Result<Option<Way>> {
     if queries::link(&mut app.db.single(), line_id).await?.is_some() {
         return Ok(None);
     }
+    Ok(ask(line, line_id).await.unwrap_or_else(|e| {
+        tracing::warn!(cause = %e, "LINE gives no way to link an account");
+        None
+    }))
+}
+
+async fn ask(line: &Line, line_id: &str) -> std::result::Result<Option<Way>, client::Failure> {
     let Some(profile) = line.client.profile(line_id).await? else { return Ok(None) };
-    match line.client.link_token(line_id).await {
-        Ok(token) => Ok(Some(Way { token, display_name: profile.display_name })),
-        Err(client::Failure::Refused { .. }) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
+    let token = line.client.link_token(line_id).await?;
+    Ok(Some(Way { token, display_name: shown(&profile.display_name) }))
+}
+
+/// A name that anybody gave himself, as it may be kept and shown.
+fn shown(name: &str) -> String {
+    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    message::cut(&name, LONGEST_NAME).into_owned()
 }
 
 /// Offers the way that was found.
@@ -103,7 +117,7 @@ pub(super) async fn arrive(
     nonce: &str,
 ) -> std::result::Result<Vec<Value>, Failure> {
     // Good once, however it ends.
-    let agreed = queries::use_nonce(tx, &hash(nonce)).await?;
+    let agreed = queries::use_nonce(tx, &hash(nonce), chat.now).await?;
     let Some((user, line_id, expires)) = agreed.filter(|_| ok) else { return Ok(vec![chat.say("line-link-failed")]) };
     if expires <= chat.now {
         return Ok(vec![chat.say("line-link-expired")]);
@@ -111,14 +125,15 @@ pub(super) async fn arrive(
     if line_id != chat.line_id {
         return Ok(vec![chat.say("line-link-failed")]);
     }
-    if queries::lock_link(tx, chat.line_id).await?.is_some_and(|link| link.user_id != user) {
+    let Some(actor) = account::acting(tx, user).await? else { return Ok(vec![chat.say("line-link-failed")]) };
+    if queries::link(tx, chat.line_id).await?.is_some_and(|link| link.user_id != user) {
         return Ok(vec![chat.say("line-link-failed")]);
     }
-    let Some(actor) = account::acting(tx, user).await? else { return Ok(vec![chat.say("line-link-failed")]) };
-    // He may have had another chat before.
-    queries::delete_link(tx, user).await?;
+    // First the inbox, as everybody locks them.
     notification::carry_outside(tx, user, true).await?;
     let told = notification::called(tx, user).await?.unwrap_or_default();
+    // He may have had another chat before.
+    queries::delete_link(tx, user).await?;
     queries::insert_link(tx, user, chat.line_id, chat.now, told).await?;
     let linked = chat.lang.named("line-linked", actor.nickname.as_str());
     Ok(vec![chat.with_help(message::text(&linked))])
@@ -126,7 +141,7 @@ pub(super) async fn arrive(
 
 /// The chat becomes nobody's again.
 pub(super) async fn unlink(chat: &Chat<'_>, tx: &mut Tx) -> std::result::Result<Vec<Value>, Failure> {
-    let Some(link) = queries::lock_link(tx, chat.line_id).await? else { return Ok(vec![chat.not_linked()]) };
+    let Some(link) = queries::link(tx, chat.line_id).await? else { return Ok(vec![chat.not_linked()]) };
     super::unlink(tx, link.user_id).await?;
     Ok(vec![chat.with_help(chat.say("line-unlinked"))])
 }

@@ -49,7 +49,7 @@ async fn show(State(app): State<App>, member: Member, query: QueryFields) -> Res
     let is_unlinked = fields.finish(done)?.is_some();
     let since = queries::link_of(&mut app.db.single(), actor.id).await?.map(|link| link.create_dt);
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let id = line.basic_id().await.map(encode);
+    let id = line.basic_id().map(encode);
     let friend = id.as_ref().map(|id| format!("https://line.me/R/ti/p/{id}"));
     let chat = id.map(|id| format!("https://line.me/R/oaMessage/{id}/?{}", encode(&frame.t("line-word-link"))));
     html(&LinePage { frame: &frame, since, friend, chat, is_unlinked })

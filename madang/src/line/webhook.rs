@@ -16,8 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
-    clock::Timestamp,
-    error::{Code, Error, Result},
+    error::{Code, Result},
     http::{
         body::{Reservation, read_all},
         client::ClientAddress,
@@ -39,7 +38,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(take_events))
 }
 
-/// Whether it is this route, which many send to from one network: LINE, which signs. Whoever does not is counted.
+/// Whether it is this route, to which many send from one network: LINE, which signs. Whoever does not is counted there.
 pub(crate) fn is_webhook(path: &str) -> bool {
     path.ends_with("/line/webhook")
 }
@@ -65,13 +64,14 @@ async fn take_events(
     body: Body,
 ) -> Result<Json<Message>> {
     let line = app.line.as_ref().ok_or(Code::NotFound)?;
+    app.limits.network(client, 1)?;
     let mut reservation = Reservation::default();
     let body = read_all(&headers, body, BODY_LIMIT, &mut reservation).await?;
     let signature = headers.get(SIGNATURE).map_or(&[][..], |value| value.as_bytes());
     if !signature::verify(&line.settings.channel_secret, &body, signature) {
-        app.limits.network(client, 1)?;
         return Err(Code::InvalidSignature.into());
     }
+    app.limits.network_again(client, 1);
     let delivery = Delivery::parse(&body).ok_or(Code::BrokenBody)?;
     let own = line.settings.bot_user_id.as_deref();
     if own.is_none_or(|own| delivery.destination.as_deref() == Some(own)) {
@@ -84,29 +84,37 @@ async fn take_events(
 async fn take(app: &App, events: Vec<Event>) -> Result<()> {
     let oldest = app.clock.now().before(KEPT - MARGIN);
     let mut seen = HashSet::new();
-    let is_new = |event: &Event| Timestamp(event.timestamp_ms.saturating_mul(1_000)) > oldest;
+    let is_new = |event: &Event| event.sent() > oldest;
     let events: Vec<Event> =
         events.into_iter().filter(|event| is_new(event) && seen.insert(event.id.clone())).collect();
     if events.is_empty() {
         return Ok(());
     }
-    let ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
+    let mut ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
+    // Whoever takes some of the same does so in the same order.
+    ids.sort_unstable();
     let take = async |tx: &mut Tx| {
         let taken: HashSet<String> = queries::taken(tx, &ids).await?.into_iter().collect();
-        let now = app.clock.now();
-        for event in events.iter().filter(|event| !taken.contains(&event.id)) {
-            queries::take(tx, &event.id, now).await?;
+        let mut new: Vec<&Event> = events.iter().filter(|event| !taken.contains(&event.id)).collect();
+        for event in &new {
             tx.outbox(jobs::topic_of(event), event).await?;
+        }
+        new.sort_unstable_by_key(|event| &event.id);
+        for event in new {
+            queries::take(tx, event, app.clock.now()).await?;
         }
         tx.after_commit(app.wake_worker());
         Ok::<_, greenlit::Error>(())
     };
-    // The same delivery may arrive twice at once: who is second finds what the first has taken.
-    for _ in 0..3 {
-        match app.db.tx(Opts::default().within(PATIENCE), take).await {
-            Err(e) if e.unique().is_some() => {}
-            taken => return Ok(taken?),
+    let take = async {
+        loop {
+            match app.db.tx(Opts::default().within(PATIENCE), take).await {
+                // The same delivery arrived twice at once: who is second finds what the first has taken.
+                Err(e) if e.unique().is_some() => {}
+                taken => return taken,
+            }
         }
-    }
-    Err(Error::from(Code::Unavailable).caused_by("events are being taken by many at once"))
+    };
+    let taken = tokio::time::timeout(PATIENCE, take).await;
+    Ok(taken.unwrap_or(Err(greenlit::Error::Deadline))?)
 }

@@ -35,7 +35,7 @@ create index ix_notifications__feed on notifications (feed_id);
 create index ix_notifications__comment on notifications (comment_id);
 create index ix_notifications__update_dt on notifications (update_dt);
 
--- Who did it. Each names what it tells of, and goes with it: a comment, a like, a follow. What was told once is never told again.
+-- Who did it. Each names what it tells of, and goes with it: a comment, a like, a follow. Of each one is told once.
 create table notification_causes (
     id {id},
     notification_id {int} not null,

@@ -1,4 +1,5 @@
--- Chats with the board's account at LINE. Whether it may write there is as LINE said last, by LINE's own clock.
+-- Chats with the board's account at LINE. The language is empty until it is known. Whether the account may write there is as LINE
+-- said last, by LINE's own clock.
 create table line_chats (
     line_id {key 64} not null,
     language {key 2} not null,
@@ -16,17 +17,23 @@ create table line_links (
     told {int} not null,
     told_dt {int} not null,
     draft {text},
+    draft_dt {int},
     constraint pk_line_links primary key (user_id),
     constraint fk_line_links__user foreign key (user_id) references users (id) on delete cascade
 );
 create unique index uq_line_links__line on line_links (line_id);
+create index ix_line_links__draft_dt on line_links (draft_dt);
 
--- Events that were taken, so that each is once; and messages that their senders took back.
+-- Events that were taken, so that each is once; and messages that their senders took back. Until it was seen to, an event has the
+-- time when it happened, for what happens after it in the same chat.
 create table line_events (
     event_id {key 80} not null,
+    line_id {key 64},
+    waiting_dt {int},
     create_dt {int} not null,
     constraint pk_line_events primary key (event_id)
 );
+create index ix_line_events__waiting on line_events (line_id, waiting_dt);
 create index ix_line_events__create_dt on line_events (create_dt);
 
 -- On the way to a link: who asked for it in a chat, then which log-in agreed to it. Tokens and nonces are known by their hashes.

@@ -85,6 +85,6 @@ async fn batch(app: &App, tx: &mut Tx, user: UserId) -> greenlit::Result<usize> 
         + queries::drop_followers(tx, user, ROWS).await?
         + queries::delete_comments(tx, user, ROWS).await?
         + notification::forget(tx, user, ROWS).await?
-        + usize::from(line::unlink(tx, user).await?);
+        + line::forget(tx, user).await?;
     if removed > 0 { Ok(removed) } else { feed::delete_some_of(app, tx, user, FEEDS).await }
 }

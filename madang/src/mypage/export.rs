@@ -24,7 +24,7 @@ use self::{
     archive::Archive,
     queries::{Comment, Feed, Follow, Keyed, Like, List, OwnImage},
 };
-use crate::{account::Actor, app::App, openapi::Problem};
+use crate::{account::Actor, app::App, line, notification, openapi::Problem};
 
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(export))
@@ -73,8 +73,13 @@ struct Export<'a> {
 impl Export<'_> {
     async fn write(mut self) -> io::Result<()> {
         let Actor { id, email, nickname, is_admin, create_dt, .. } = self.actor;
-        let profile =
-            json!({"id": id, "email": email, "nickname": nickname, "is_admin": is_admin, "create_dt": create_dt});
+        let mut single = self.app.db.single();
+        let settings = notification::settings(&mut single, *id).await.map_err(io::Error::other)?;
+        let linked = line::linked_since(&mut single, *id).await.map_err(io::Error::other)?;
+        let profile = json!({
+            "id": id, "email": email, "nickname": nickname, "is_admin": is_admin, "create_dt": create_dt,
+            "notification_settings": settings, "line_link_dt": linked,
+        });
         self.archive.begin("profile.json")?;
         self.archive.write(profile.to_string().as_bytes()).await?;
         self.list("feeds.json", List::Feeds, |row: &Feed| json(row)).await?;

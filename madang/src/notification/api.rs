@@ -124,8 +124,7 @@ async fn read_notifications(
     responses((status = 200, description = "The settings", body = Settings), Unauthorized),
 )]
 async fn get_settings(State(app): State<App>, actor: Actor) -> Result<Json<Settings>> {
-    let inbox = queries::inbox(&mut app.db.single(), actor.id).await?;
-    Ok(Json(inbox.unwrap_or_default().settings()))
+    Ok(Json(service::settings(&mut app.db.single(), actor.id).await?))
 }
 
 /// Changes of what one hears of. A kind that is missing stays as it is.

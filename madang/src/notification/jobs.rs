@@ -24,8 +24,8 @@ use crate::{
 const MORE: &str = "notification.more";
 /// What this feature hears of.
 pub(crate) const TOPICS: &[&str] = &[comment::WRITTEN, like::GIVEN, follow::BEGUN, MORE];
-/// How many users one transaction tells of a comment: it holds their inboxes.
-const AT_A_TIME: i64 = 50;
+/// How many users one transaction tells of a comment: it holds their inboxes, and on MariaDB the feed.
+const AT_A_TIME: i64 = 20;
 /// How long a notification is kept after the last that joined it.
 const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How many are removed at a time.

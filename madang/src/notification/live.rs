@@ -139,6 +139,8 @@ impl Live {
 
 /// Looks for news as long as anybody listens.
 async fn watch_inboxes(app: App) {
+    // If it ended in a panic, whoever listens next would wait for ever: they come back, and begin anew.
+    let _ended = Ended(&app.live);
     while let Some(logins) = app.live.logins() {
         if app.is_draining() {
             return app.live.end_all();
@@ -155,6 +157,17 @@ async fn watch_inboxes(app: App) {
         tokio::select! {
             () = app.live.news.notified() => {}
             () = sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Ends all streams in a panic.
+struct Ended<'a>(&'a Live);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end_all();
         }
     }
 }
@@ -234,10 +247,10 @@ pub(super) fn api() -> OpenApiRouter<App> {
 
 /// Hear of notifications as they come
 ///
-/// Server-sent events. `unread` tells how many are unread, `{"unread": 2}`: at the beginning, and whenever it may have changed.
+/// Server-sent events. `unread` tells how many are unread, `{"unread": 2}`: at the beginning, and when one came or was read.
 /// `notification` is one that is new, or that somebody has joined, as the list has it. Each has an id; who comes back with the
 /// last one as `Last-Event-ID` is told what he missed, the latest twenty of it. The stream ends with one's log-in, and when the
-/// server stops; 8 of one user are open at a time.
+/// server stops; 8 of one user are open at a time on a server.
 #[utoipa::path(
     get, path = "/api/notification/live", tag = "notification", security(("bearer" = [])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that one has seen")),

@@ -3,8 +3,9 @@
 //!
 //! Invariants: nobody hears of what he did himself. What happened is told once, however often its job runs: a cause is unique,
 //! and goes with the comment, like or follow that it tells of, by the database's own foreign keys. Causes of one kind about one
-//! thing are one notification until it is read; what happens then begins another. Everything that changes an inbox holds its
-//! row, and gives it the next version: by that lists are ordered and streams go on.
+//! thing are one notification until it is read; what happens then begins another. Whatever is told, or read, holds the row of its
+//! inbox and gives it the next version: by that lists are ordered and streams go on. What goes with its cause is gone at once, and
+//! streams count it no more from the next version on.
 
 mod api;
 pub(crate) mod jobs;
@@ -21,7 +22,7 @@ use crate::app::App;
 
 pub(crate) use live::Live;
 pub(crate) use pages::{pages, place, sentence};
-pub(crate) use service::{OUTSIDE, Outside, called, carry_outside, forget};
+pub(crate) use service::{OUTSIDE, Outside, call_after, called, carry_outside, forget, settings};
 pub(crate) use view::{Notification, newest, outside};
 
 pub(crate) fn api() -> OpenApiRouter<App> {

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::HeaderMap,
-    response::Response,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use greenlit::{Opts, Read, Tx};
@@ -16,11 +16,11 @@ use super::{
     view::{self, Notification},
 };
 use crate::{
-    account::Member,
+    account::{Member, Visitor},
     app::App,
     error::Result,
     http::{form::TextForm, query::QueryFields},
-    paging::Window,
+    paging::{Start, Window},
     web::{Answer, Frame, Lang, Pages, Swap, again, html, part, parts::Wrong},
 };
 
@@ -82,6 +82,8 @@ struct ListPage<'a> {
     frame: &'a Frame,
     items: Vec<Item<'a>>,
     unread: i64,
+    /// Whether it is the first of its pages.
+    first: bool,
     /// The highest version on the page; 0 if there is none.
     until: i64,
     next: Option<String>,
@@ -100,7 +102,7 @@ async fn show_list(State(app): State<App>, member: Member, query: QueryFields) -
     let (notifications, next, unread) = app.db.read(Opts::default(), page).await?;
     let until = notifications.iter().map(|notification| notification.version).max().unwrap_or_default();
     let items = notifications.into_iter().map(|notification| Item { frame: &frame, notification }).collect();
-    html(&ListPage { frame: &frame, items, unread, until, next })
+    html(&ListPage { frame: &frame, items, unread, first: window.start == Start::Skip(0), until, next })
 }
 
 async fn mark_read(State(app): State<App>, member: Member, form: TextForm) -> Result<Response> {
@@ -139,7 +141,7 @@ async fn show_settings(State(app): State<App>, member: Member, query: QueryField
     let mut fields = query.fields();
     let done = fields.optional_text("done", 0..=20);
     let is_done = fields.finish(done)?.is_some();
-    let settings = queries::inbox(&mut app.db.single(), actor.id).await?.unwrap_or_default().settings();
+    let settings = service::settings(&mut app.db.single(), actor.id).await?;
     html(&SettingsPage { frame: &frame, settings, wrong: Wrong::default(), is_done })
 }
 
@@ -158,12 +160,16 @@ async fn change_settings(State(app): State<App>, member: Member, form: TextForm)
     match change.await {
         Ok(_) => Ok(Answer::go("/notifications/settings?done=yes").to(&frame)),
         Err(e) => {
-            let settings = queries::inbox(&mut app.db.single(), actor.id).await?.unwrap_or_default().settings();
+            let settings = service::settings(&mut app.db.single(), actor.id).await?;
             again(&frame, e, |wrong| SettingsPage { frame: &frame, settings, wrong, is_done: false })
         }
     }
 }
 
-async fn stream(State(app): State<App>, member: Member, headers: HeaderMap) -> Result<Response> {
-    live::open(&app, &member.actor, &headers)
+/// Whoever is not logged in, or no more, gets nothing: by this status a browser does not ask again (HTML, server-sent events).
+async fn stream(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> Result<Response> {
+    match visitor.actor.0 {
+        Some(actor) => live::open(&app, &actor, &headers),
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
 }

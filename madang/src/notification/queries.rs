@@ -2,7 +2,7 @@
 
 use greenlit::{Reader, Result, Tx, args, list};
 
-use super::model::{Cause, Inbox, News, NotificationId, Reading, Settings};
+use super::model::{Cause, Inbox, Kind, News, NotificationId, Reading, Settings};
 use crate::{
     account::{LoginId, Nickname, UserId},
     clock::Timestamp,
@@ -65,7 +65,7 @@ crate::statements! {
 
     PAGE = select_notifications!("n.version < ? order by n.version desc limit ? offset ?");
     ONE = select_notifications!("n.id = ?");
-    SINCE = select_notifications!("n.version > ? and n.version <= ? and n.unread_as is not null order by n.version desc limit ?");
+    SINCE = select_notifications!("n.version > ? and n.version <= ? and n.unread_as is not null and n.kind in (?*) order by n.version desc limit ?");
     // Of each its people and the newest cause; the rest of that by another, since a page has few.
     CAUSES = "select c.notification_id, count(distinct c.actor_id) as people, max(c.id) as newest \
               from notification_causes c where c.notification_id in (?*) group by c.notification_id";
@@ -218,9 +218,19 @@ pub(super) async fn one(r: &mut impl Reader, user: UserId, id: NotificationId) -
     r.fetch_optional(ONE, args![user, id]).await
 }
 
-/// What is unread of what came after one version, up to another: the latest, so many at most.
-pub(super) async fn since(r: &mut impl Reader, user: UserId, seen: i64, until: i64, most: i64) -> Result<Vec<Row>> {
-    r.fetch(SINCE, args![user, seen, until, most]).await
+/// What is unread of these kinds that came after one version, up to another: the latest, so many at most.
+pub(super) async fn since(
+    r: &mut impl Reader,
+    user: UserId,
+    kinds: &[Kind],
+    (seen, until): (i64, i64),
+    most: i64,
+) -> Result<Vec<Row>> {
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    r.fetch(SINCE, args![user, seen, until, list(&kinds), most]).await
 }
 
 /// How many people each of these notifications is about, and its newest cause.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenlit::{Result, Tx};
+use greenlit::{Reader, Result, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -41,9 +41,8 @@ pub(super) async fn tell(app: &App, tx: &mut Tx, news: &News, now: Timestamp) ->
     };
     queries::insert_cause(tx, id, news).await?;
     queries::set_version(tx, news.user, version).await?;
-    if level == Level::All && inbox.outside == CARRIED {
-        queries::set_outside(tx, news.user, CALLED).await?;
-        tx.outbox_after(PATIENCE, OUTSIDE, &Outside { user: news.user.0 }).await?;
+    if level == Level::All {
+        call_after(tx, news.user, PATIENCE).await?;
     }
     tx.after_commit(app.live.wake());
     Ok(true)
@@ -69,10 +68,24 @@ pub(super) async fn set(tx: &mut Tx, user: UserId, change: impl FnOnce(Settings)
     Ok(settings)
 }
 
+/// What the user hears of.
+pub(crate) async fn settings(r: &mut impl Reader, user: UserId) -> Result<Settings> {
+    Ok(queries::inbox(r, user).await?.unwrap_or_default().settings())
+}
+
 /// Has whoever carries the inbox outside called from now on, or no more.
 pub(crate) async fn carry_outside(tx: &mut Tx, user: UserId, carried: bool) -> Result<()> {
     if queries::open_inbox(tx, user).await?.is_some() {
         queries::set_outside(tx, user, if carried { CARRIED } else { ALONE }).await?;
+    }
+    Ok(())
+}
+
+/// Calls whoever carries the inbox outside, after this time, unless he has been called.
+pub(crate) async fn call_after(tx: &mut Tx, user: UserId, after: Duration) -> Result<()> {
+    if queries::open_inbox(tx, user).await?.is_some_and(|inbox| inbox.outside == CARRIED) {
+        queries::set_outside(tx, user, CALLED).await?;
+        tx.outbox_after(after, OUTSIDE, &Outside { user: user.0 }).await?;
     }
     Ok(())
 }

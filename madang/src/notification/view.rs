@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::{
     model::{Kind, Level, NotificationId},
     queries::{self, Newest, Row},
+    service,
 };
 use crate::{
     account::{Nickname, UserId},
@@ -117,7 +118,7 @@ pub(super) async fn since(
     until: i64,
     most: i64,
 ) -> Result<Vec<Notification>> {
-    let rows = queries::since(r, user, seen, until, most).await?;
+    let rows = queries::since(r, user, &Kind::ALL, (seen, until), most).await?;
     with_causes(r, rows).await
 }
 
@@ -136,10 +137,10 @@ pub(crate) async fn outside(
     until: i64,
     most: i64,
 ) -> Result<Vec<Notification>> {
-    let settings = queries::inbox(r, user).await?.unwrap_or_default().settings();
-    let mut notifications = since(r, user, told, until, most).await?;
-    notifications.retain(|notification| settings.of(notification.kind) == Level::All);
-    Ok(notifications)
+    let settings = service::settings(r, user).await?;
+    let wanted: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| settings.of(*kind) == Level::All).collect();
+    let rows = queries::since(r, user, &wanted, (told, until), most).await?;
+    with_causes(r, rows).await
 }
 
 async fn with_causes(r: &mut impl Reader, rows: Vec<Row>) -> Result<Vec<Notification>> {

@@ -12,22 +12,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::support::{Client, TestApp, on_each_database, pictures, random::seed, wire::Wire};
+use crate::support::{
+    Client, TestApp, on_each_database, pictures,
+    random::{Random, seed},
+    wire::Wire,
+};
 
 const CLIENTS: u64 = 8;
 const REQUESTS_OF_EACH: u32 = 250;
-
-/// A stream of numbers that a seed replays.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
 
 /// The board on a real socket.
 struct Server {

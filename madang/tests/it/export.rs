@@ -60,6 +60,7 @@ on_each_database! {
         assert_eq!(answer.header("cache-control"), "no-store");
         let profile = json_of(&answer, "profile.json");
         assert_eq!((&profile["email"], &profile["nickname"]), (&json!("minsu@example.com"), &json!("minsu")));
+        assert_eq!((&profile["notification_settings"]["like"], &profile["line_link_dt"]), (&json!("all"), &json!(null)));
         let feeds = json_of(&answer, "feeds.json");
         assert_eq!((feeds.as_array().unwrap().len(), &feeds[0]["title"], &feeds[45]["title"]), (46, &json!("마당"), &json!("feed 44")));
         let comments = json_of(&answer, "comments.json");

@@ -33,6 +33,7 @@ mod image_life;
 mod import_old;
 mod likes;
 mod limits;
+mod line;
 mod media;
 mod metrics;
 mod mypage;

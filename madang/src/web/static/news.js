@@ -18,7 +18,9 @@ export function watchNews() {
   });
   addEventListener("pagehide", stop);
   addEventListener("pageshow", (event) => event.persisted && listen());
-  document.querySelector("#news")?.addEventListener("click", open);
+  const news = document.querySelector("#news");
+  news?.addEventListener("click", open);
+  news?.addEventListener("auxclick", (event) => event.button === 1 && open(event)); // into another tab
 }
 
 function listen() {

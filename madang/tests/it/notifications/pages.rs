@@ -73,7 +73,7 @@ async fn strangers_are_led_to_the_log_in_and_scripts_get_parts() {
     let app = TestApp::sqlite().await;
     let mut anyone = app.browser();
     assert_eq!(anyone.get("/notifications").await.leads(), "/login?next=%2Fnotifications");
-    assert_eq!(anyone.get("/notifications/live").await.status.as_u16(), 303);
+    assert_eq!(anyone.get("/notifications/live").await.status.as_u16(), 204, "a browser does not ask again");
     let (mut minsu, mut jiwoo) = (app.member("minsu").await, app.member("jiwoo").await);
     jiwoo.submit(&format!("/user/{}/follow", minsu.id), &[]).await.leads();
     app.work().await;

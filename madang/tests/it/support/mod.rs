@@ -10,6 +10,7 @@ pub(crate) mod disk;
 mod dropped;
 pub(crate) mod flood;
 pub(crate) mod form;
+pub(crate) mod line;
 pub(crate) mod listen;
 pub(crate) mod pictures;
 pub(crate) mod random;
@@ -49,27 +50,29 @@ pub(crate) use answer::Answer;
 use bucket::{Bucket, Fault};
 pub(crate) use dropped::dropped_after;
 use form::FormData;
+pub(crate) use line::LineApp;
 
 /// The password of everybody in these tests.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// Makes `name::sqlite`, `name::postgres` and `name::mariadb` of `async fn name(app: TestApp)`.
+/// Makes `name::sqlite`, `name::postgres` and `name::mariadb` of `async fn name(app: TestApp)`, or of another board that can be on
+/// each of them.
 macro_rules! on_each_database {
-    ($($(#[$attribute:meta])* async fn $name:ident($app:ident: TestApp) $body:block)*) => {$(
+    ($($(#[$attribute:meta])* async fn $name:ident($app:ident: $App:ident) $body:block)*) => {$(
         $(#[$attribute])*
-        async fn $name($app: $crate::support::TestApp) $body
+        async fn $name($app: $crate::support::$App) $body
         mod $name {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::$name($crate::support::TestApp::sqlite().await).await;
+                super::$name($crate::support::$App::sqlite().await).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::$name($crate::support::TestApp::postgres().await).await;
+                super::$name($crate::support::$App::postgres().await).await;
             }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn mariadb() {
-                super::$name($crate::support::TestApp::mariadb().await).await;
+                super::$name($crate::support::$App::mariadb().await).await;
             }
         }
     )*};

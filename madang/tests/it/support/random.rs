@@ -10,3 +10,21 @@ pub(crate) fn seed() -> u64 {
     println!("MADANG_TEST_SEED={seed}");
     seed
 }
+
+/// Numbers by chance: Marsaglia's xorshift of 64 bits.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// From a seed that it prints: see [`seed`].
+    pub(crate) fn new() -> Random {
+        Random(seed())
+    }
+
+    /// A number below this one.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}

@@ -67,8 +67,13 @@ impl Wire {
 
 /// The same request under this `Idempotency-Key`.
 pub(crate) fn with_key(request: &[u8], key: &str) -> Vec<u8> {
+    with_header(request, "Idempotency-Key", key)
+}
+
+/// The same request with one header more.
+pub(crate) fn with_header(request: &[u8], name: &str, value: &str) -> Vec<u8> {
     let line = request.windows(2).position(|window| window == b"\r\n").unwrap() + 2;
-    [&request[..line], format!("Idempotency-Key: {key}\r\n").as_bytes(), &request[line..]].concat()
+    [&request[..line], format!("{name}: {value}\r\n").as_bytes(), &request[line..]].concat()
 }
 
 /// One whole answer.
