@@ -1,4 +1,4 @@
-# Sourced by scripts/test and scripts/lighthouse after api.sh: the board's pages in Chromium.
+# Sourced by scripts/test and scripts/lighthouse after api.sh, by scripts/test before line.sh: the board's pages in Chromium.
 # shellcheck shell=bash disable=SC2154
 
 browser_program=         # Chromium
@@ -103,18 +103,29 @@ in_browser_home() {
     NODE_PATH="$browser_modules" BOARD_URL="$api_url" BROWSER="$browser_program" "$@"
 }
 
+# Starts the board $1 with the stub $2, to which it talks as to LINE; data of both lies below $3.
+start_board_with_line() {
+  local channel=()
+  start_line_stub "$2" "$3" || return 2
+  read -r -a channel < <(node -e "fetch('${line_urls[0]}/_stub/channel').then((answer) => answer.json())
+    .then(({ secret, token }) => console.log(secret, token))") || return 2
+  MADANG_LINE_CHANNEL_SECRET=${channel[0]} MADANG_LINE_CHANNEL_TOKEN=${channel[1]} \
+    MADANG_LINE_BASE_URL=${line_urls[0]} MADANG_LINE_DATA_URL=${line_urls[1]} start_api "$1" "" "$3"
+}
+
 run_browser_tests() {
-  BROWSER_OUTPUT=$target/browser SCREENSHOTS=$target/screenshots \
+  BROWSER_OUTPUT=$target/browser SCREENSHOTS=$target/screenshots LINE_STUB=${line_urls[0]} \
     in_browser_home node --test-reporter=spec "$root/scripts/browser/run.js" "$@" | tee "$browser_home/report" >&2
 }
 
-# Tries the pages of the program $1, with data of its own below $2; further arguments are words of the tests to run.
+# Tries the pages of the program $1 beside the stub $2 of LINE, with data of its own below $3; further arguments are words of
+# the tests to run.
 try_pages() {
-  local status=0 started=$SECONDS passed failed program=$1 folder=$2
-  shift 2
+  local status=0 started=$SECONDS passed failed program=$1 stub=$2 folder=$3
+  shift 3
   browser_result="FAILED: not started"
   make_browser_home "$folder"
-  start_api "$program" "" "$folder" || return 2
+  start_board_with_line "$program" "$stub" "$folder" || return 2
   rm -rf "$target/browser"
   mkdir -p "$target/browser"
   run_group run_browser_tests "$@" || status=$?
@@ -133,6 +144,7 @@ try_pages() {
     browser_result="FAILED: $browser_result"
   fi
   stop_api
+  stop_line
   stop_browser
   return "$status"
 }

@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test, until } = require('../lib/test.js');
 const { at, api, board, newUser, newFeed, newComment } = require('../lib/board.js');
+const line = require('../lib/line.js');
 const { png } = require('../lib/photo.js');
 const steps = require('../lib/steps.js');
 
@@ -52,7 +53,8 @@ const neighbourhood = () => (made ??= (async () => {
   }
   await api('PUT', `/api/follow/${author.id}`, { token: reader.token });
   await api('PUT', `/api/follow/${reader.id}`, { token: author.token });
-  return { author, reader, rich, plain, comment };
+  const chat = await line.newChat(`${'긴 이름'.repeat(5)}${'w'.repeat(20)}`);
+  return { author, reader, rich, plain, comment, link: await line.askToLink(chat) };
 })());
 
 const forAll = ({ author, rich, plain }) => ({
@@ -62,11 +64,13 @@ const forAll = ({ author, rich, plain }) => ({
 });
 
 /** For the author. */
-const forUsers = ({ author, reader, rich, plain, comment }) => ({
+const forUsers = ({ author, reader, rich, plain, comment, link }) => ({
   home: '/', 'own feed': `/feed/${rich.id}`, 'feed of another': `/feed/${plain.id}`, write: '/write', edit: `/feed/${rich.id}/edit`,
   'edit comment': `/comment/${comment.id}/edit`, 'own profile': `/user/${author.id}`, user: `/user/${reader.id}`,
   followers: `/user/${author.id}/followers`, followings: `/user/${author.id}/followings`, timeline: '/timeline', my: '/my',
-  'my comments': '/my/comments', settings: '/settings', 'not found': '/nothing/here', 'not mine': `/feed/${plain.id}/edit`,
+  'my comments': '/my/comments', settings: '/settings', notifications: '/notifications',
+  'notification settings': '/notifications/settings', line: '/line', 'line link': link,
+  'not found': '/nothing/here', 'not mine': `/feed/${plain.id}/edit`,
 });
 
 /** Those that may be found by a search engine. */
@@ -183,6 +187,55 @@ test('looks at what scripts add to a page, and it is accessible too', async ({ o
     await steps.go(page, '/settings');
     for (const summary of await page.locator('summary').all()) await summary.click();
     await isFine('settings unfolded');
+  }
+});
+
+test('looks at what comes and goes on the pages of notifications and of LINE, and it is accessible too', async ({ open }) => {
+  for (const [device, colorScheme, language] of LOOKS) {
+    const [me, other] = [await newUser(), await newUser()];
+    const size = device === 'phone' ? { width: 390, height: 844 } : {};
+    const page = await open({ user: me, colorScheme, language, ...size, expected: [/^403: POST .*\/line\/link/, /status of 403/] });
+    const isFine = async (name) => {
+      // A notice is half transparent, and so hard to read, only while it comes or goes.
+      await page.evaluate(() => document.getAnimations().forEach((one) => Object.assign(one, { currentTime: 1_000 }).pause()));
+      const faults = await lacks(page, name);
+      await picture(page, `${device}-${colorScheme}`, name);
+      assert.deepEqual([...faults, ...await axe(page)], [], `${name}: ${device}, ${colorScheme}, ${language}`);
+    };
+    await steps.go(page, '/notifications');
+    await isFine('no notifications');
+    const feed = await newFeed(me, { title: `Rich ${'긴제목'.repeat(20)}` });
+    for (const content of ['a comment', `첫 줄\n\n${'아주긴낱말'.repeat(30)} ${'w'.repeat(200)}`]) await newComment(other, feed, content);
+    await page.locator('#more-news:visible').waitFor();
+    await isFine('a notification comes');
+    await steps.go(page, '/notifications');
+    await page.locator('#news button').first().click();
+    await page.locator('#news > :not(.unread)').waitFor();
+    await isFine('a notification is read');
+    await steps.go(page, '/notifications/settings');
+    await steps.submit(page.locator('main form'));
+    await page.locator('main [role=status]').waitFor();
+    await isFine('notification settings saved');
+
+    const chat = await line.newChat();
+    await steps.go(page, await line.askToLink(chat));
+    const password = page.locator('main [name=password]');
+    await password.fill('not the password');
+    await steps.submit(page.locator('main form'));
+    await page.locator('main [role=alert]').waitFor();
+    await isFine('line link refused');
+    await password.fill(me.password);
+    await steps.submit(page.locator('main form'));
+    const onward = page.locator('main a[href^="https://access.line.me/"]');
+    await onward.waitFor();
+    await isFine('line link agreed');
+    await line.followToLine(chat, await onward.getAttribute('href'));
+    await until(async () => (await line.heard(chat)).includes(me.nickname), 'the chat is linked');
+    await steps.go(page, '/line');
+    await isFine('line linked');
+    await steps.submit(page.locator('main').locator(steps.form(page, '/line/unlink')));
+    await page.locator('main [role=status]').waitFor();
+    await isFine('line unlinked');
   }
 });
 
