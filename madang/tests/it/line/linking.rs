@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 use serde_json::json;
 
-use crate::support::{LineApp, PASSWORD, line::text, on_each_database};
+use crate::support::{PASSWORD, line::text, on_each_database};
 
 on_each_database! {
     async fn a_chat_is_linked_and_unlinked(app: LineApp) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{LineApp, line::text, on_each_database, pictures};
+use crate::support::{line::text, on_each_database, pictures};
 
 on_each_database! {
     async fn one_reads_in_one_s_language(app: LineApp) {

@@ -221,7 +221,7 @@ on_each_database! {
         while app.count("greenlit_outbox").await > 0 && tokio::time::Instant::now() < deadline {
             app.hasten().await;
             let (one, two) = tokio::join!(madang::jobs::run_all(&app.app), madang::jobs::run_all(&node));
-            (one.unwrap(), two.unwrap());
+            one.and(two).unwrap();
         }
         let (draft,) = app.app.db.fetch_one::<(String,)>("select draft from line_links", vec![]).await.unwrap();
         assert!(draft.contains("title 19"), "{draft}");
