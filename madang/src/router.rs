@@ -82,7 +82,6 @@ fn pages() -> Pages<App> {
         .and(notification::pages())
         .and(line::pages())
         .and(mypage::pages())
-        .and(web::look::pages())
 }
 
 /// The patterns of all pages, such as `/feed/{feed_id}`.

@@ -23,7 +23,7 @@ use crate::{
         Answer, Frame, Pages, again,
         cookie::SESSION,
         frame::log_in_url,
-        html,
+        html, look,
         parts::Wrong,
         redirect::{local, see_other},
     },
@@ -34,6 +34,7 @@ pub(crate) fn pages() -> Pages<App> {
         .at("/signup", get(show_signup).post(sign_up))
         .at("/login", get(show_login).post(log_in))
         .at("/logout", post(log_out))
+        .at("/look", get(show_look).post(look::change))
 }
 
 #[derive(Template)]
@@ -66,6 +67,10 @@ impl Typed {
         let text = |name| form.typed(name).to_owned();
         Typed { email: text("email"), nickname: text("nickname"), next: local(Some(form.typed("next"))).to_owned() }
     }
+}
+
+async fn show_look(visitor: Visitor) -> Result<Response> {
+    look::page(&visitor.frame)
 }
 
 async fn show_signup(State(app): State<App>, visitor: Visitor, query: QueryFields) -> Result<Response> {

@@ -1,25 +1,19 @@
-//! The language and the colours of the pages, for everybody: two cookies.
+//! The language and the colours of the pages, for everybody: two cookies. Who looks, which its frame shows, a feature finds out.
 
 use askama::Template;
 use axum::{
     http::{HeaderValue, header},
     response::Response,
-    routing::get,
 };
 
 use super::{
-    Answer, Frame, Lang, Pages,
+    Answer, Frame, Lang,
     answer::html,
     cookie::{Cookie, LANGUAGE, THEME},
     frame::Theme,
     redirect::local,
 };
-use crate::{app::App, error::Result, http::form::TextForm};
-
-/// The routes.
-pub fn pages() -> Pages<App> {
-    Pages::new().at("/look", get(show).post(change))
-}
+use crate::{error::Result, http::form::TextForm};
 
 #[derive(Template)]
 #[template(path = "web/look.html")]
@@ -27,12 +21,19 @@ struct Look<'a> {
     frame: &'a Frame,
 }
 
-async fn show(frame: Frame) -> Result<Response> {
-    html(&Look { frame: &frame })
+/// The page, for whoever looks.
+///
+/// # Errors
+/// See [`html`].
+pub fn page(frame: &Frame) -> Result<Response> {
+    html(&Look { frame })
 }
 
-/// What is not sent stays as it is; what is none of ours is as the browser has it.
-async fn change(frame: Frame, form: TextForm) -> Result<Response> {
+/// What its form does. What is not sent stays as it is; what is none of ours is as the browser has it.
+///
+/// # Errors
+/// 422 for what is too long.
+pub async fn change(frame: Frame, form: TextForm) -> Result<Response> {
     let mut fields = form.0.fields();
     let text = |name| fields.optional_text(name, 0..=20);
     let (language, theme) = ["language", "theme"].map(text).into();

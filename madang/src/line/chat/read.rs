@@ -29,7 +29,7 @@ pub(super) async fn newest(chat: &Chat<'_>, tx: &mut Tx) -> Result<Vec<Value>> {
     Ok(vec![chat.with_help(carousel.unwrap_or_else(|| chat.say("line-newest-none")))])
 }
 
-/// A feed, then its words.
+/// A feed, then its words if they are more than stand on it.
 pub(super) async fn feed(chat: &Chat<'_>, tx: &mut Tx, id: i64) -> Result<Vec<Value>> {
     let Some(found) = feed::by_id(tx, FeedId(id), UserId(0)).await? else {
         return Ok(vec![chat.with_help(chat.say("line-feed-not-found"))]);
@@ -37,13 +37,13 @@ pub(super) async fn feed(chat: &Chat<'_>, tx: &mut Tx, id: i64) -> Result<Vec<Va
     Ok(shown(chat, &found))
 }
 
-/// A feed as it is shown alone.
+/// A feed as it is shown alone: see [`feed`].
 pub(super) fn shown(chat: &Chat<'_>, found: &FeedImages) -> Vec<Value> {
     let words = excerpt(&found.feed.content, WORDS);
     let card = message::feed(chat.lang, &Shown::new(chat, found).card(found));
-    match words.trim().is_empty() {
-        true => vec![chat.with_help(card)],
-        false => vec![card, chat.with_help(message::text(&words))],
+    match words.chars().nth(BEGINNING) {
+        None => vec![chat.with_help(card)],
+        Some(_) => vec![card, chat.with_help(message::text(&words))],
     }
 }
 

@@ -83,4 +83,6 @@ async fn strangers_are_led_to_the_log_in_and_scripts_get_parts() {
     assert_eq!(answer["swaps"][0]["target"], "#notification-1");
     assert!(html.contains("class=\"news\"") && !html.contains("<form"), "{html}");
     assert_eq!(answer["notice"], "Marked as read.");
+    // Everywhere the frame shows who looks.
+    assert!(minsu.page("/look").await.contains("id=\"bell\""));
 }
