@@ -41,7 +41,7 @@ pub(super) async fn tell(app: &App, tx: &mut Tx, news: &News, now: Timestamp) ->
     };
     queries::insert_cause(tx, id, news).await?;
     queries::set_version(tx, news.user, version).await?;
-    if level == Level::All {
+    if level == Level::All && inbox.outside == CARRIED {
         call_after(tx, news.user, PATIENCE).await?;
     }
     tx.after_commit(app.live.wake());
