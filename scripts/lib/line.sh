@@ -14,9 +14,9 @@ line_versions() {
     "line-bot-sdk $(sed -n 's/^line-bot-sdk==//p' "$root/scripts/line/requirements.txt")"
 }
 
-# Whether there are Node and npm as the SDK wants them; the tests themselves need nothing else of Node's.
+# Whether there are Node and npm. The SDK declares Node 20, and runs on 18, which some distributions still have.
 find_node() {
-  node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null
+  node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null
 }
 
 # As install_mariadb, with Node and npm.
@@ -53,7 +53,7 @@ find_line_python() {
 # Everything that the SDKs need, or a sentence about what is missing. $1: the folder below which it is installed.
 require_line() {
   if ! find_node && ! { install_node "$1" && find_node; }; then
-    echo "scripts/test: Node 20 or newer or npm was not found, and could not be installed." >&2
+    echo "scripts/test: Node 18 or newer or npm was not found, and could not be installed." >&2
     return 2
   fi
   if ! find_modules "$1" "$root/scripts/line"; then
