@@ -87,7 +87,7 @@ impl Outbox {
     }
 
     /// Claims up to `limit` due jobs of these topics, the longest due first, for the time of `lease`. No transaction
-    /// stays open: if the worker dies, the jobs are due again when the lease ends.
+    /// stays open: if the worker dies, the jobs are due again when the lease ends. Where there is none nothing is written.
     ///
     /// Cancellation: either nothing is claimed, or the jobs wait for their lease to end.
     ///
