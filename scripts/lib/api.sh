@@ -32,6 +32,8 @@ start_api() {
   api_home=$3/api-$$
   rm -rf "$api_home"
   mkdir -p "$api_home"
+  # With an account at LINE, which is not called unless somebody signs as LINE does.
+  export MADANG_LINE_CHANNEL_SECRET=secret MADANG_LINE_CHANNEL_TOKEN=token MADANG_LINE_BASE_URL=http://127.0.0.1:9
   "${guard[@]}" "$1" --listen 127.0.0.1:0 --data "$api_home/data" --limits off "${database[@]}" \
     </dev/null >"$api_home/out" 2>"$api_home/err" &
   api_pid=$!

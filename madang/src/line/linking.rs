@@ -60,7 +60,7 @@ async fn ask(line: &Line, line_id: &str) -> std::result::Result<Option<Way>, cli
 
 /// A name that anybody gave himself, as it may be kept and shown.
 fn shown(name: &str) -> String {
-    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     message::cut(&name, LONGEST_NAME).into_owned()
 }
 
