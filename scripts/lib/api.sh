@@ -25,7 +25,7 @@ find_schemathesis() {
 
 # Starts the program $1 on the database $2, an empty one, or on SQLite if that is empty; its data lies below $3.
 start_api() {
-  local try guard=() database=()
+  local try guard=() database=() line
   # With it the board does not even outlive a script that was killed.
   if command -v setpriv >/dev/null; then guard=(setpriv --pdeathsig KILL); fi
   if [ -n "$2" ]; then database=(--database-url "$2"); fi
@@ -33,8 +33,8 @@ start_api() {
   rm -rf "$api_home"
   mkdir -p "$api_home"
   # With an account at LINE, which is not called unless somebody signs as LINE does.
-  export MADANG_LINE_CHANNEL_SECRET=secret MADANG_LINE_CHANNEL_TOKEN=token MADANG_LINE_BASE_URL=http://127.0.0.1:9
-  "${guard[@]}" "$1" --listen 127.0.0.1:0 --data "$api_home/data" --limits off "${database[@]}" \
+  line=(MADANG_LINE_CHANNEL_SECRET=secret MADANG_LINE_CHANNEL_TOKEN=token MADANG_LINE_BASE_URL=http://127.0.0.1:9)
+  "${guard[@]}" env "${line[@]}" "$1" --listen 127.0.0.1:0 --data "$api_home/data" --limits off "${database[@]}" \
     </dev/null >"$api_home/out" 2>"$api_home/err" &
   api_pid=$!
   for ((try = 0; try < 300; try++)); do
