@@ -129,8 +129,6 @@ test('closes the page before the connection is back, and it is sent when she ret
   await until(() => line.posts > 0, 'it was tried');
   await page.close({ runBeforeUnload: false });
   line.state = 'whole';
-  // The browser gives up what a closed page held a moment later, and nobody is back sooner.
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
   const back = await page.context().newPage();
   await back.goto(`${line.origin}/write`);
   await until(() => /\/feed\/\d+$/.test(back.url()), 'the page becomes the feed');
