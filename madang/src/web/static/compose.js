@@ -9,6 +9,7 @@ import { sendUntilAnswered } from "./sending.js";
 
 const SAVE_DELAY = 300; // ms
 // The server knows a key for 24 h. Later, sending again could post again: only the writer may decide that.
+const RELEASED_WITHIN = 2_000; // ms
 const RESEND_FOR = 23 * 60 * 60 * 1000; // ms
 
 const page = document.documentElement.dataset;
@@ -101,7 +102,8 @@ async function restore() {
 
 /** Goes on sending what a closed or reloaded page left, unless another tab does; resolves to whether it did. */
 async function resume(unsentKey) {
-  const unlock = await lock(unsentKey, { ifAvailable: true });
+  // A page that was closed just now gives it up a moment later.
+  const unlock = await lock(unsentKey, { signal: AbortSignal.timeout?.(RELEASED_WITHIN) });
   const draft = unlock && (await drafts.sending(unsentKey)); // again: it may be out by now
   if (!draft) {
     unlock?.();
