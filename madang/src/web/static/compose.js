@@ -8,8 +8,8 @@ import { showProgress } from "./progress.js";
 import { sendUntilAnswered } from "./sending.js";
 
 const SAVE_DELAY = 300; // ms
+const RELEASED_WITHIN = 2_000; // ms: a page that was closed just now gives up its lock a moment later
 // The server knows a key for 24 h. Later, sending again could post again: only the writer may decide that.
-const RELEASED_WITHIN = 2_000; // ms
 const RESEND_FOR = 23 * 60 * 60 * 1000; // ms
 
 const page = document.documentElement.dataset;
@@ -102,8 +102,8 @@ async function restore() {
 
 /** Goes on sending what a closed or reloaded page left, unless another tab does; resolves to whether it did. */
 async function resume(unsentKey) {
-  // A page that was closed just now gives it up a moment later.
-  const unlock = await lock(unsentKey, { signal: AbortSignal.timeout?.(RELEASED_WITHIN) });
+  const patience = AbortSignal.timeout ? { signal: AbortSignal.timeout(RELEASED_WITHIN) } : { ifAvailable: true };
+  const unlock = await lock(unsentKey, patience);
   const draft = unlock && (await drafts.sending(unsentKey)); // again: it may be out by now
   if (!draft) {
     unlock?.();
