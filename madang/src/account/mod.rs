@@ -22,7 +22,7 @@ pub(crate) use api::api;
 pub(crate) use browser::{Member, Visitor};
 pub use model::{Email, LoginId, Nickname, UserId};
 pub(crate) use model::{PasswordChange, ProfileChange};
-pub(crate) use pages::{gone, pages};
+pub(crate) use pages::{gone, pages, wrong_password};
 pub use password::Passwords;
 pub(crate) use queries::{count_feeds, id_by_email, id_by_nickname};
 pub use token::Tokens;

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     config::Signup,
-    error::Result,
+    error::{Code, Error, Result},
     http::{client::ClientAddress, form::TextForm, input::Document, query::QueryFields},
     web::{
         Answer, Frame, Pages, again,
@@ -159,4 +159,9 @@ pub(crate) fn gone(app: &App, frame: &Frame) -> Response {
     let mut response = Answer::go("/").to(frame);
     response.headers_mut().append(header::SET_COOKIE, SESSION.remove(app.site.secure));
     response
+}
+
+/// What the API calls denied is a wrong password on pages.
+pub(crate) fn wrong_password(error: Error) -> Error {
+    if error.code() == Code::PermissionDenied { Code::WrongPassword.into() } else { error }
 }

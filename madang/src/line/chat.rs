@@ -16,7 +16,14 @@ use super::{
     queries,
     say::{self, Said},
 };
-use crate::{account, account::Actor, app::App, clock::Timestamp, jobs::Failure, media, web::Lang};
+use crate::{
+    account::{self, Actor},
+    app::App,
+    clock::Timestamp,
+    jobs::Failure,
+    media,
+    web::Lang,
+};
 
 /// An event's chat, and what was asked of LINE before its transaction.
 pub(super) struct Chat<'a> {

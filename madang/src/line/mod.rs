@@ -21,8 +21,9 @@ mod say;
 mod signature;
 mod webhook;
 
-use greenlit::{Reader, Tx};
 use std::{sync::OnceLock, time::Duration};
+
+use greenlit::{Reader, Tx};
 
 use crate::{account::UserId, clock::Timestamp, config::LineSettings, notification};
 

@@ -11,10 +11,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{linking, queries};
 use crate::{
-    account::{Member, service},
+    account::{Member, service, wrong_password},
     app::App,
     clock::Timestamp,
-    error::{Code, Error, Result},
+    error::{Code, Result},
     http::{client::ClientAddress, form::TextForm, query::QueryFields},
     web::{Answer, Frame, Pages, again, html, parts::Wrong},
 };
@@ -103,9 +103,4 @@ async fn agree(State(app): State<App>, client: ClientAddress, member: Member, fo
         Ok(onward) => html(&page(Wrong::default(), Some(onward))),
         Err(e) => again(&frame, e, |wrong| page(wrong, None)),
     }
-}
-
-/// What the API calls denied is a wrong password here.
-fn wrong_password(error: Error) -> Error {
-    if error.code() == Code::PermissionDenied { Code::WrongPassword.into() } else { error }
 }

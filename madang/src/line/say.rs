@@ -12,7 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Line, client, digest, event::Event, jobs, queries, quota};
-use crate::{account, account::UserId, app::App, clock::Timestamp, jobs::Failure, secret};
+use crate::{
+    account::{self, UserId},
+    app::App,
+    clock::Timestamp,
+    jobs::Failure,
+    secret,
+};
 
 /// A token lives for a minute; less, since an answer takes a while.
 const TOKEN_LIFE: Duration = Duration::from_secs(50);

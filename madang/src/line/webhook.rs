@@ -1,5 +1,7 @@
 //! Where LINE delivers events: each is verified, taken once, and answered for at once; what it brings about is a job.
 
+use std::{collections::HashSet, time::Duration};
+
 use axum::{
     Json,
     body::Body,
@@ -7,7 +9,6 @@ use axum::{
     http::{HeaderMap, HeaderName},
 };
 use greenlit::{Opts, Tx};
-use std::{collections::HashSet, time::Duration};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{

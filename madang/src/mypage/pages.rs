@@ -10,10 +10,10 @@ use greenlit::{Opts, Read, Tx};
 
 use super::{export, profile};
 use crate::{
-    account::{self, Actor, Member, PasswordChange, ProfileChange, service},
+    account::{self, Actor, Member, PasswordChange, ProfileChange, service, wrong_password},
     app::App,
     comment::{self, Item},
-    error::{Code, Error, Result},
+    error::{Error, Result},
     feed::{self, AuthorOrder, CardList, Order},
     http::{
         client::ClientAddress,
@@ -189,11 +189,6 @@ async fn delete_account(
             ..settings(&app, &frame, &actor)
         }),
     }
-}
-
-/// What the API calls denied is a wrong password here.
-fn wrong_password(error: Error) -> Error {
-    if error.code() == Code::PermissionDenied { Code::WrongPassword.into() } else { error }
 }
 
 async fn export(State(app): State<App>, member: Member) -> Response {

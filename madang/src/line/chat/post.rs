@@ -13,8 +13,7 @@ use tokio::time::timeout;
 
 use super::{Chat, read};
 use crate::{
-    account,
-    account::UserId,
+    account::{self, UserId},
     clock::Timestamp,
     error::Code,
     feed,

@@ -80,6 +80,36 @@ on_each_database! {
         app.assert_consistent().await;
     }
 
+    async fn what_is_wanted_is_told_however_much_else_there_is(app: LineApp) {
+        let (mut ann, phone) = app.linked(1, "ann").await;
+        ann.submit("/notifications/settings", &[("like", "board")]).await.leads();
+        let mut ben = app.member("ben").await;
+        let mut feeds = Vec::new();
+        for number in 0..14 {
+            let title = format!("feed {number}");
+            feeds.push(ann.submit("/write", &[("title", &title), ("content", "c")]).await.leads().to_owned());
+        }
+        ben.submit(&format!("{}/comment", feeds[0]), &[("content", "wanted")]).await.leads();
+        app.work().await;
+        // The latest eleven are all of a kind that she wants to hear of on the board alone.
+        for feed in &feeds[1..12] {
+            ben.submit(&format!("{feed}/like"), &[]).await.leads();
+        }
+        app.work_off().await;
+        let all = pushed(&app, &phone.id);
+        assert_eq!(all.len(), 1);
+        assert!(text(&all[0]).contains("feed 0") && !text(&all[0]).contains("like"), "{all:?}");
+        // More than a message tells: it says so, and where.
+        for feed in &feeds[1..] {
+            ben.submit(&format!("{feed}/comment"), &[("content", "c")]).await.leads();
+        }
+        app.advance(MINUTES);
+        app.work_off().await;
+        let words = text(&pushed(&app, &phone.id)[1]);
+        assert_eq!(words.matches("commented on your post").count(), 10, "{words}");
+        assert!(words.contains("more on the board") && words.contains("http://board.test/notifications"), "{words}");
+    }
+
     async fn messages_last_until_the_end_of_the_month(app: LineApp) {
         let (ann, phone) = app.linked(1, "ann").await;
         let mut ben = app.member("ben").await;
