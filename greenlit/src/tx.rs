@@ -239,8 +239,8 @@ pub trait Reader: Send + sealed::Sealed {
     /// # Errors
     /// [`Error::NotFound`] if there is none; as [`fetch`](Reader::fetch).
     fn fetch_one<R: FromRow>(&mut self, sql: &str, args: Vec<Value>) -> impl Future<Output = Result<R>> + Send {
-        let row = self.fetch_optional(sql, args);
-        async move { row.await?.ok_or(Error::NotFound) }
+        // Made where it is awaited: an `async` block holds a future that it was given twice.
+        async move { self.fetch_optional(sql, args).await?.ok_or(Error::NotFound) }
     }
 
     /// The first row, if there is one.
@@ -252,8 +252,7 @@ pub trait Reader: Send + sealed::Sealed {
         sql: &str,
         args: Vec<Value>,
     ) -> impl Future<Output = Result<Option<R>>> + Send {
-        let rows = self.fetch(sql, args);
-        async move { Ok(rows.await?.into_iter().next()) }
+        async move { Ok(self.fetch(sql, args).await?.into_iter().next()) }
     }
 
     /// Runs a statement for a whole list of values, which stand where it says `?*`: one statement instead of one for

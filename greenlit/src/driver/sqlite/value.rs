@@ -30,7 +30,10 @@ pub(super) fn value(value: ValueRef<'_>) -> Value {
         ValueRef::Real(f) => Value::Float(f),
         // SQLite does not check that text is UTF-8. What is not was damaged: it is shown with replacement characters, since an
         // error would hide all rows beside it.
-        ValueRef::Text(t) => Value::Text(String::from_utf8_lossy(t).into_owned()),
+        ValueRef::Text(t) => Value::Text(match std::str::from_utf8(t) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(t).into_owned(),
+        }),
         ValueRef::Blob(b) => Value::Bytes(b.to_vec()),
     }
 }
