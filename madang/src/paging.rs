@@ -7,7 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::input::Fields;
 
 const LIMIT: std::ops::RangeInclusive<i64> = 1..=100;
-const DEFAULT_LIMIT: i64 = 10;
+/// The length of a page, unless it is said.
+pub(crate) const DEFAULT_LIMIT: i64 = 10;
 /// Characters of a cursor; ours are shorter.
 const CURSOR_LENGTH: usize = 200;
 

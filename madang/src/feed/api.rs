@@ -1,13 +1,20 @@
 //! The feeds' routes.
 
-use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use axum::{
+    body::Body,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
 use greenlit::{Opts, Read, Tx};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{AuthorOrder, FeedId, Order},
-    queries, service,
+    queries,
+    ready::{self, LIST},
+    service,
     view::{AuthorFeedPage, FeedPage, FeedView, join},
     writing,
 };
@@ -17,11 +24,13 @@ use crate::{
     error::{Code, Result},
     http::{
         body::Progress,
+        json::Json,
         query::{PathFields, QueryFields},
     },
     idempotency::{IdempotencyKey, Written},
     openapi::{Message, Problem, Problems, Refused},
-    paging::{PageParams, Pagination, Window},
+    paging::{PageParams, Pagination, Start, Window},
+    web::cache::Page,
 };
 
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -94,29 +103,46 @@ async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor)
 }
 
 /// List feeds
+///
+/// Without a token the first page may be a second old where several servers share a database.
 #[utoipa::path(
-    get, path = "/api/feed/list", tag = "feed", security((), ("bearer" = [])),
+    get, path = LIST, tag = "feed", security((), ("bearer" = [])),
     params(PageParams, ("sort_by" = inline(Option<Order>), Query)),
     responses(
         (status = 200, description = "A page of feeds", body = FeedPage),
         (status = 422, description = "`invalid_input`", body = Problems),
     ),
 )]
-async fn list_feeds(State(app): State<App>, query: QueryFields, viewer: MaybeActor) -> Result<Json<FeedPage>> {
+async fn list_feeds(
+    State(app): State<App>,
+    query: QueryFields,
+    viewer: MaybeActor,
+    headers: HeaderMap,
+) -> Result<Response> {
     let mut fields = query.fields();
     let order = fields.one_of("sort_by", Order::CreateDesc, Order::NAMES);
     let list = format!("feeds {order:?}");
     let window = Window::parse(&mut fields, &list);
     let window = fields.finish(window)?;
+    let page = async || page(&app, &viewer, order, window, &list).await;
+    if viewer.0.is_some() || window.start != Start::Skip(0) {
+        return Ok(Json(page().await?).into_response());
+    }
+    let make = async || Page::json(&page().await?);
+    let page = app.pages.get(ready::feeds(order, window.limit), || app.db.commits(), make).await?;
+    Ok(page.answer(&headers))
+}
+
+async fn page(app: &App, viewer: &MaybeActor, order: Order, window: Window, list: &str) -> Result<FeedPage> {
     let page = async |r: &mut Read| {
         let mut feeds = queries::page(r, order, window, viewer.id()).await?;
-        let next = window.next_cursor(&mut feeds, &list, |feed| (order.value(feed), feed.id.0));
+        let next = window.next_cursor(&mut feeds, list, |feed| (order.value(feed), feed.id.0));
         let (total, images) = queries::total_and_images(r, &feeds).await?;
         Ok::<_, greenlit::Error>((join(feeds, images), next, total))
     };
     let (feeds, next, total) = app.db.read(Opts::default(), page).await?;
-    let feeds = feeds.into_iter().map(|feed| FeedView::new(&app, &viewer, feed)).collect();
-    Ok(Json(FeedPage { feeds, pagination: Pagination::new(window, total, next) }))
+    let feeds = feeds.into_iter().map(|feed| FeedView::new(app, viewer, feed)).collect();
+    Ok(FeedPage { feeds, pagination: Pagination::new(window, total, next) })
 }
 
 /// List the feeds of one user

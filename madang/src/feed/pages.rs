@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::parts::{Article, CardList, Photo};
 use super::{
     model::{FeedId, Order},
+    ready::HOME,
     service,
     view::FeedImages,
     writing,
@@ -34,12 +35,17 @@ use crate::{
     media,
     paging::{Start, Window},
     secret,
-    web::{Answer, Frame, Pages, again, html, part, parts::Wrong},
+    web::{
+        Answer, Frame, Pages, again,
+        cache::{Key, Page},
+        html, part,
+        parts::Wrong,
+    },
 };
 
 pub(crate) fn pages() -> Pages<App> {
     Pages::new()
-        .at("/", get(show_newest))
+        .at(HOME, get(show_newest))
         .at("/write", get(show_compose).post(create))
         .at("/feed/{feed_id}/edit", get(show_edit).post(update))
         .at("/feed/{feed_id}/delete", post(delete))
@@ -82,11 +88,11 @@ async fn show_newest(
         return Ok(crate::web::answer::text(text));
     }
     // What one visitor asked for besides must not stand in the page that others get.
-    let frame = Frame { here: "/".to_owned(), ..visitor.frame.clone() };
+    let frame = Frame { here: HOME.to_owned(), ..visitor.frame.clone() };
     let visitor = Visitor { frame, ..visitor };
     let Frame { lang, chosen, theme, .. } = visitor.frame;
-    let make = async || newest(&app, &visitor, window, &list).await;
-    let page = app.pages.get((lang, chosen, theme), || app.db.stats().commits, make).await?;
+    let make = async || newest(&app, &visitor, window, &list).await.map(Page::html);
+    let page = app.pages.get(Key::Home((lang, chosen, theme)), || app.db.commits(), make).await?;
     Ok(page.answer(&headers))
 }
 
@@ -96,7 +102,7 @@ async fn newest(app: &App, visitor: &Visitor, window: Window, list: &str) -> Res
     let (feeds, next) = app.db.read(Opts::default(), page).await?;
     let frame = &visitor.frame;
     let first = window.start == Start::Skip(0);
-    part(&HomePage { frame, first, list: CardList::new(app, frame, "/", feeds, next) })
+    part(&HomePage { frame, first, list: CardList::new(app, frame, HOME, feeds, next) })
 }
 
 #[derive(Template)]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    Json,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -13,7 +12,7 @@ use serde::Serialize;
 use super::{error::wrong, frame::Frame, parts::Wrong, redirect::see_other};
 use crate::{
     error::{Error, Result},
-    http::layers::Told,
+    http::{json::Json, layers::Told},
 };
 
 /// A page.

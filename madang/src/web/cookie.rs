@@ -25,6 +25,9 @@ impl Cookie {
     /// Its value, if the browser sends it once. Two of a name may come from another site of the same domain, so they are
     /// none.
     pub fn read(self, headers: &HeaderMap, secure: bool) -> Option<&str> {
+        if !headers.contains_key(header::COOKIE) {
+            return None;
+        }
         let name = self.full_name(secure);
         let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut values = pairs.flat_map(|pairs| pairs.split(';')).filter_map(|pair| {

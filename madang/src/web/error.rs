@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::{
-    Json,
     extract::Request,
     http::header,
     response::{IntoResponse, Response},
@@ -20,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Code, Error, Problem, Step},
-    http::layers::ErrorShape,
+    http::{json::Json, layers::ErrorShape},
 };
 
 /// What is never a page, whatever a client accepts.

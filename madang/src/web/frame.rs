@@ -9,6 +9,7 @@ use axum::{
 
 use super::{
     assets,
+    cache::Variant,
     cookie::{LANGUAGE, THEME},
     lang::Lang,
     redirect::local,
@@ -147,6 +148,13 @@ pub struct Frame {
     pub now: Timestamp,
 }
 
+/// Language and colours, as a browser wants them.
+pub fn variant(headers: &HeaderMap, secure: bool) -> Variant {
+    let chosen = LANGUAGE.read(headers, secure).and_then(Lang::parse);
+    let theme = THEME.read(headers, secure).and_then(Theme::parse);
+    (chosen.unwrap_or_else(|| Lang::preferred(headers)), chosen, theme.unwrap_or(Theme::Auto))
+}
+
 impl Frame {
     /// For a request, from what a browser says of itself.
     pub fn new(site: Arc<Site>, method: &Method, headers: &HeaderMap, uri: &Uri, now: Timestamp) -> Frame {
@@ -156,12 +164,11 @@ impl Frame {
             true => local(uri.path_and_query().map(|target| target.as_str())).to_owned(),
             false => from.clone().unwrap_or_else(|| "/".to_owned()),
         };
-        let chosen = LANGUAGE.read(headers, site.secure).and_then(Lang::parse);
-        let theme = THEME.read(headers, site.secure).and_then(Theme::parse);
+        let (lang, chosen, theme) = variant(headers, site.secure);
         Frame {
-            lang: chosen.unwrap_or_else(|| Lang::preferred(headers)),
+            lang,
             chosen,
-            theme: theme.unwrap_or(Theme::Auto),
+            theme,
             me: None,
             here,
             from,

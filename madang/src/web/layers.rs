@@ -28,20 +28,30 @@ pub fn wrap<S: Clone + Send + Sync + 'static>(pages: Router<S>, site: &Arc<Site>
 /// Pages are for whoever asked, unless they say otherwise.
 async fn add_headers(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    add_page_headers(&site, &mut response);
+    response
+}
+
+/// What every page says of itself, unless it said something else.
+pub fn add_page_headers(site: &Site, response: &mut Response) {
     let headers = response.headers_mut();
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| site.policy.clone());
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     headers.entry(header::VARY).or_insert(HeaderValue::from_static("Cookie, Accept-Language, Accept"));
-    response
 }
 
 /// A name that an attacker has made lead here could otherwise read what this browser may: only the board's own is answered,
 /// and addresses, which nobody can make lead elsewhere. A board that was not told its name takes any.
 async fn refuse_unknown_hosts(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    if site.known && !is_ours(&site, request.headers(), request.uri().authority().map(|host| host.as_str())) {
+    if !is_for_us(&site, &request) {
         return Code::UnknownHost.into_response();
     }
     next.run(request).await
+}
+
+/// Whether a request is for this board, as far as the board knows its name.
+pub fn is_for_us(site: &Site, request: &Request) -> bool {
+    !site.known || is_ours(site, request.headers(), request.uri().authority().map(|host| host.as_str()))
 }
 
 fn is_ours(site: &Site, headers: &HeaderMap, target: Option<&str>) -> bool {

@@ -1,0 +1,63 @@
+//! Answers that are ready before anybody asks: what all who are not logged in see. They are found before a request costs
+//! anything; the routes make them, and answer whoever comes before they are there.
+
+use axum::{
+    extract::Request,
+    http::{Method, header},
+    response::Response,
+};
+
+use super::model::Order;
+use crate::{
+    app::App,
+    paging::DEFAULT_LIMIT,
+    web::{
+        cache::Key,
+        cookie::SESSION,
+        frame::variant,
+        layers::{add_page_headers, is_for_us},
+    },
+};
+
+pub(super) const HOME: &str = "/";
+pub(super) const LIST: &str = "/api/feed/list";
+
+/// The answer to a request if it is ready, and the route that it is of.
+pub(crate) fn ready(app: &App, request: &Request) -> Option<(&'static str, Response)> {
+    let uri = request.uri();
+    if *request.method() != Method::GET || uri.query().is_some() {
+        return None;
+    }
+    match uri.path() {
+        HOME => home(app, request).map(|page| (HOME, page)),
+        LIST => list(app, request).map(|page| (LIST, page)),
+        _ => None,
+    }
+}
+
+fn home(app: &App, request: &Request) -> Option<Response> {
+    let (site, headers) = (&app.site, request.headers());
+    if SESSION.read(headers, site.secure).is_some() || !is_for_us(site, request) {
+        return None;
+    }
+    let mut page = found(app, Key::Home(variant(headers, site.secure)), request)?;
+    add_page_headers(site, &mut page);
+    Some(page)
+}
+
+fn list(app: &App, request: &Request) -> Option<Response> {
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        return None;
+    }
+    found(app, feeds(Order::CreateDesc, DEFAULT_LIMIT), request)
+}
+
+/// The first page of the list in this order.
+pub(super) fn feeds(order: Order, limit: i64) -> Key {
+    let name = Order::NAMES.iter().find(|(_, named)| *named == order).map_or("", |(name, _)| *name);
+    Key::Feeds(name, limit)
+}
+
+fn found(app: &App, key: Key, request: &Request) -> Option<Response> {
+    app.pages.good(key, app.db.commits()).map(|page| page.answer(request.headers()))
+}
