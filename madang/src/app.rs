@@ -10,7 +10,6 @@ use std::{
 };
 
 use greenlit::Db;
-use tokio::sync::Notify;
 
 use crate::{
     account::{Passwords, Tokens},
@@ -25,6 +24,7 @@ use crate::{
     migration,
     notification::Live,
     secret::Key,
+    wakes::Wakes,
     web::{cache::PageCache, frame::Site},
 };
 
@@ -66,8 +66,8 @@ pub struct Parts {
     pub line: Option<Line>,
     /// Those who hear of notifications as they come.
     pub live: Live,
-    /// Wakes the worker, all of its lanes; a hint, which it does not depend on.
-    pub work: Arc<Notify>,
+    /// Wakes the worker.
+    pub wakes: Arc<Wakes>,
     draining: AtomicBool,
 }
 
@@ -141,7 +141,7 @@ impl App {
             clock,
             line,
             live: Live::default(),
-            work: Arc::default(),
+            wakes: Arc::default(),
             draining: AtomicBool::new(false),
         })))
     }
@@ -156,11 +156,11 @@ impl App {
         self.draining.load(Relaxed)
     }
 
-    /// An effect for `after_commit`: the worker has something to do.
-    pub fn wake_worker(&self) -> impl FnOnce() -> std::future::Ready<()> + Send + 'static {
-        let work = self.work.clone();
+    /// An effect for `after_commit`: the worker has a job of this topic to do.
+    pub fn wake_worker(&self, topic: &'static str) -> impl FnOnce() -> std::future::Ready<()> + Send + 'static {
+        let wakes = self.wakes.clone();
         move || {
-            work.notify_waiters();
+            wakes.wake(topic);
             std::future::ready(())
         }
     }

@@ -9,7 +9,7 @@ use std::{fmt, hash::BuildHasher, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use greenlit::Job;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     account,
@@ -76,6 +76,8 @@ impl fmt::Display for Failure {
 /// Jobs of some topics, which wait for each other and for no others.
 struct Lane {
     topics: &'static [&'static str],
+    /// How many jobs are claimed at a time.
+    at_a_time: u32,
     /// How long a claimed job is this worker's; a job whose worker was killed waits for that to end.
     lease: Duration,
     /// How long a handler may take, so that what it does and the end of its job fit into the lease.
@@ -97,6 +99,7 @@ const LANES: [Lane; 12] = [
     // Removed images shall be gone within ten seconds, even if the worker is killed meanwhile.
     Lane {
         topics: &[media::jobs::DELETE],
+        at_a_time: 1,
         lease: Duration::from_secs(8),
         handler: Duration::from_secs(4),
         points: Some([Point::DeletionClaimed, Point::DeletionDone, Point::DeletionAcknowledged]),
@@ -104,6 +107,7 @@ const LANES: [Lane; 12] = [
     // A large picture from a bucket far away, which may have to wait for uploads that are being decoded.
     Lane {
         topics: &[media::jobs::THUMBNAIL],
+        at_a_time: 1,
         lease: Duration::from_secs(20),
         handler: Duration::from_secs(15),
         points: Some([Point::ThumbnailClaimed, Point::ThumbnailDone, Point::ThumbnailAcknowledged]),
@@ -111,13 +115,15 @@ const LANES: [Lane; 12] = [
     // Thousands of rows, some at a time.
     Lane {
         topics: &[mypage::erase::ERASE],
+        at_a_time: 1,
         lease: Duration::from_secs(8),
         handler: Duration::from_secs(4),
         points: Some([Point::EraseClaimed, Point::EraseDone, Point::EraseAcknowledged]),
     },
-    // Who hears of what.
+    // Who hears of what: short, and many after a storm of likes.
     Lane {
         topics: notification::jobs::TOPICS,
+        at_a_time: 16,
         lease: Duration::from_secs(20),
         handler: Duration::from_secs(10),
         points: None,
@@ -131,12 +137,18 @@ const LANES: [Lane; 12] = [
     chat(&[line::jobs::REPLIES[1]]),
     chat(&[line::jobs::PUSH, line::jobs::OUTSIDE]),
     // A backup that was killed has such a job, whose lease is over.
-    Lane { topics: &[hold::TOPIC], lease: Duration::from_secs(8), handler: Duration::from_secs(4), points: None },
+    Lane {
+        topics: &[hold::TOPIC],
+        at_a_time: 1,
+        lease: Duration::from_secs(8),
+        handler: Duration::from_secs(4),
+        points: None,
+    },
 ];
 
 /// A lane that waits for LINE.
 const fn chat(topics: &'static [&'static str]) -> Lane {
-    Lane { topics, lease: Duration::from_secs(30), handler: Duration::from_secs(25), points: None }
+    Lane { topics, at_a_time: 1, lease: Duration::from_secs(30), handler: Duration::from_secs(25), points: None }
 }
 
 impl Lane {
@@ -154,7 +166,7 @@ async fn handle(app: &App, job: &Job) -> Result<Done, Failure> {
         media::jobs::THUMBNAIL => media::jobs::thumbnail(app, job).await?,
         mypage::erase::ERASE => mypage::erase::erase(app, job).await?,
         hold::TOPIC => hold::release(&app.db, job).await?,
-        _ if notification::jobs::TOPICS.contains(&topic) => notification::jobs::hear(app, job).await?,
+        _ if notification::jobs::TOPICS.contains(&topic) => return notification::jobs::hear(app, job).await,
         _ => return line::jobs::run(app, job).await,
     }
     Ok(Done::Now)
@@ -215,9 +227,10 @@ async fn keep_folding(app: &App, mut stop: watch::Receiver<bool>) {
 }
 
 async fn run_lane(app: &App, lane: &Lane, mut stop: watch::Receiver<bool>) {
+    let wake = app.wakes.lane(lane.topics);
     while !*stop.borrow() {
         // Made before the look at the outbox, so that no wake-up falls between the two.
-        let woken = app.work.notified();
+        let woken = wake.notified();
         match work(app, lane).await {
             Ok(0) => {}
             Ok(_) => continue, // there may be more
@@ -263,14 +276,19 @@ pub async fn run_all(app: &App) -> greenlit::Result<usize> {
     }
 }
 
-/// Claims and runs one job. Returns how many there were: one or none.
+/// Claims some jobs and runs them, one after another. Returns how many there were.
 async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
     // Not to claim in vain; and again afterwards, since a backup may begin in between.
     if is_held_up(app, lane).await? {
         return Ok(0);
     }
-    let claimed = app.db.outbox().claim(&lane.topics(app), 1, lane.lease).await?;
+    let claimed = app.db.outbox().claim(&lane.topics(app), lane.at_a_time, lane.lease).await?;
+    let began = Instant::now();
     for job in &claimed {
+        // One more might outlive the lease: those that are left are claimed again when it has ended.
+        if began.elapsed() + lane.handler > lane.lease {
+            break;
+        }
         if is_held_up(app, lane).await? {
             app.db.outbox().retry(job, REST, "a backup was being made").await?;
             return Ok(0);

@@ -43,4 +43,5 @@ pub mod sql;
 pub mod store_url;
 mod totals;
 mod turns;
+pub mod wakes;
 pub mod web;

@@ -1,7 +1,6 @@
 //! The comments' routes.
 
 use axum::{
-    Json,
     extract::State,
     http::{HeaderValue, header},
     response::{AppendHeaders, IntoResponse},
@@ -20,7 +19,10 @@ use crate::{
     app::App,
     error::Result,
     feed::FeedId,
-    http::query::{PathFields, QueryFields},
+    http::{
+        json::Json,
+        query::{PathFields, QueryFields},
+    },
     idempotency::{IdempotencyKey, Written},
     openapi::{InvalidInput, Message, Problem, Unauthorized},
     paging::{PageParams, Window},

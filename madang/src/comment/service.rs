@@ -29,7 +29,7 @@ pub(super) async fn create(app: &App, tx: &mut Tx, author: &Actor, new: &NewComm
     let now = app.clock.now();
     let id = queries::insert(tx, author.id, new, now).await?;
     tx.outbox(WRITTEN, &Written { id: id.0 }).await?;
-    tx.after_commit(app.wake_worker());
+    tx.after_commit(app.wake_worker(WRITTEN));
     Ok(Comment::new(id, author, new, now))
 }
 

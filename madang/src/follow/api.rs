@@ -1,6 +1,6 @@
 //! The routes of follows and of users' public pages.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use greenlit::Tx;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use crate::{
     account::{Actor, MaybeActor},
     app::App,
     error::{Code, Result},
-    http::query::PathFields,
+    http::{json::Json, query::PathFields},
     idempotency::{IdempotencyKey, Written},
     openapi::{InvalidInput, Problem, Unauthorized},
 };

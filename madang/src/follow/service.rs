@@ -40,7 +40,7 @@ pub(super) async fn set(
     if followed {
         queries::insert(tx, follower, following, app.clock.now()).await?;
         tx.outbox(BEGUN, &Begun { follower: follower.0, following: following.0 }).await?;
-        tx.after_commit(app.wake_worker());
+        tx.after_commit(app.wake_worker(BEGUN));
     } else {
         queries::delete(tx, follower, following).await?;
     }

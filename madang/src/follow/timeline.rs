@@ -1,6 +1,6 @@
 //! The timeline: the feeds of those whom one follows.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use greenlit::{Opts, Read};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use crate::{
     app::App,
     error::Result,
     feed::{FeedImages, FeedView, join},
-    http::query::QueryFields,
+    http::{json::Json, query::QueryFields},
     media,
     openapi::{InvalidInput, Unauthorized},
     paging::{CursorParams, Window},

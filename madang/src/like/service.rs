@@ -37,7 +37,7 @@ pub(super) async fn set(app: &App, tx: &mut Tx, target: Target, user: UserId, wa
     if liked {
         queries::insert(tx, target, user, app.clock.now()).await?;
         tx.outbox(GIVEN, &given(target, user)).await?;
-        tx.after_commit(app.wake_worker());
+        tx.after_commit(app.wake_worker(GIVEN));
     } else {
         queries::delete(tx, target, user).await?;
     }

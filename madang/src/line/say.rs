@@ -82,7 +82,7 @@ pub(super) async fn answer(app: &App, tx: &mut Tx, event: &Event, said: Said) ->
         Some(token) => {
             let reply = Reply { token, until: until.0, to: user.to_owned(), messages, matters };
             tx.outbox(jobs::reply_topic(user), &reply).await?;
-            tx.after_commit(app.wake_worker());
+            tx.after_commit(app.wake_worker(jobs::reply_topic(user)));
         }
         None if matters => push_later(app, tx, user, messages, None).await?,
         None => tracing::info!(event = event.id, "an answer came too late and was left out"),
@@ -100,7 +100,7 @@ pub(super) async fn push_later(
 ) -> greenlit::Result<()> {
     let push = Push { key: uuid(), to: to.to_owned(), messages, since: app.clock.now().0, told };
     tx.outbox(jobs::PUSH, &push).await?;
-    tx.after_commit(app.wake_worker());
+    tx.after_commit(app.wake_worker(jobs::PUSH));
     Ok(())
 }
 

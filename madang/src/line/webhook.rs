@@ -3,7 +3,6 @@
 use std::{collections::HashSet, time::Duration};
 
 use axum::{
-    Json,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderName},
@@ -21,6 +20,7 @@ use crate::{
     http::{
         body::{Reservation, read_all},
         client::ClientAddress,
+        json::Json,
     },
     openapi::{Message, Problem},
 };
@@ -99,12 +99,12 @@ async fn take(app: &App, events: Vec<Event>) -> Result<()> {
         let mut new: Vec<&Event> = events.iter().filter(|event| !taken.contains(&event.id)).collect();
         for event in &new {
             tx.outbox(jobs::topic_of(event), event).await?;
+            tx.after_commit(app.wake_worker(jobs::topic_of(event)));
         }
         new.sort_unstable_by_key(|event| &event.id);
         for event in new {
             queries::take(tx, event, app.clock.now()).await?;
         }
-        tx.after_commit(app.wake_worker());
         Ok::<_, greenlit::Error>(())
     };
     let take = async {

@@ -123,7 +123,7 @@ pub(crate) async fn thumbnail(app: &App, job: &Job) -> Result<(), Failure> {
         queries::set_thumbnail(tx, name.key(), picture.width, picture.height).await?;
         if queries::claimed(tx, name.key()).await?.is_none() {
             tx.outbox(DELETE, &Objects { names: vec![thumbnail.to_string()] }).await?;
-            tx.after_commit(app.wake_worker());
+            tx.after_commit(app.wake_worker(DELETE));
         }
         fault::point(Point::ThumbnailRecorded);
         Ok::<(), greenlit::Error>(())

@@ -138,7 +138,7 @@ pub(crate) async fn claim(
     let images: Vec<Image> = staged.iter().map(|staged| claimed(&staged.image)).collect();
     jobs::make_thumbnails(tx, &images).await?;
     fault::point(Point::JobsPushed);
-    tx.after_commit(app.wake_worker());
+    tx.after_commit(app.wake_worker(jobs::THUMBNAIL));
     Ok(images)
 }
 
@@ -152,7 +152,7 @@ pub(crate) async fn remove(app: &App, tx: &mut Tx, images: &[Image]) -> greenlit
     fault::point(Point::ImagesRemoved);
     jobs::delete_objects(tx, images).await?;
     fault::point(Point::JobsPushed);
-    tx.after_commit(app.wake_worker());
+    tx.after_commit(app.wake_worker(jobs::DELETE));
     Ok(())
 }
 
@@ -181,7 +181,7 @@ pub(super) async fn delete_staged(app: &App, images: &[Image]) -> greenlit::Resu
             }
             if !deleted.is_empty() {
                 jobs::delete_objects(tx, &deleted).await?;
-                tx.after_commit(app.wake_worker());
+                tx.after_commit(app.wake_worker(jobs::DELETE));
             }
             fault::point(Point::SweepEnding);
             Ok(deleted.len())

@@ -39,7 +39,7 @@ struct Erasure {
 /// Has the worker remove what a user leaves behind who is erased by this transaction.
 pub(super) async fn begin(app: &App, tx: &mut Tx, user: UserId) -> greenlit::Result<()> {
     tx.outbox(ERASE, &Erasure { user: user.0 }).await?;
-    tx.after_commit(app.wake_worker());
+    tx.after_commit(app.wake_worker(ERASE));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The lists of my page: one's feeds and comments, and whoever follows whom.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use greenlit::{Opts, Read};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +13,10 @@ use crate::{
     error::Result,
     feed::{self, FeedPage, FeedView, Order},
     follow::{self, Person},
-    http::query::{PathFields, QueryFields},
+    http::{
+        json::Json,
+        query::{PathFields, QueryFields},
+    },
     openapi::{InvalidInput, Unauthorized},
     paging::{PageParams, Pagination, Window},
 };

@@ -1,6 +1,6 @@
 //! One's own profile.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use greenlit::Tx;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use crate::{
     http::{
         client::ClientAddress,
         input::{Document, Source},
+        json::Json,
     },
     idempotency::{IdempotencyKey, Written},
     openapi::{Message, Problem, Problems},

@@ -1,6 +1,6 @@
 //! The notifications' routes.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use greenlit::{Opts, Read, Tx};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ use crate::{
     account::{Actor, Signed},
     app::App,
     error::Result,
-    http::{json::OptionalJsonBody, query::QueryFields},
+    http::{json::Json, json::OptionalJsonBody, query::QueryFields},
     idempotency::{IdempotencyKey, Written},
     openapi::{InvalidInput, Unauthorized},
     paging::{CursorParams, Window},

@@ -16,7 +16,7 @@ use crate::{
     comment::{self, CommentId},
     feed::FeedId,
     follow,
-    jobs::Failure,
+    jobs::{Done, Failure},
     like::{self, Given},
 };
 
@@ -31,7 +31,7 @@ const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How many are removed at a time.
 const SWEPT: i64 = 500;
 
-type Result = std::result::Result<(), Failure>;
+type Result = std::result::Result<Done, Failure>;
 
 /// Those who have not been told of a comment: all whose id is greater.
 #[derive(Serialize, Deserialize)]
@@ -40,23 +40,24 @@ struct More {
     after: i64,
 }
 
-/// Tells of what happened, if it is still so. Done twice, it tells nobody twice.
+/// Tells of what happened, if it is still so, and ends the job in the same transaction. Done twice, it would tell nobody twice.
 pub(crate) async fn hear(app: &App, job: &Job) -> Result {
     match job.topic.as_str() {
-        comment::WRITTEN => of_comment(app, CommentId(job.payload::<comment::Written>()?.id), UserId(0)).await,
+        comment::WRITTEN => of_comment(app, job, CommentId(job.payload::<comment::Written>()?.id), UserId(0)).await,
         MORE => {
             let More { comment, after } = job.payload()?;
-            of_comment(app, CommentId(comment), UserId(after)).await
+            of_comment(app, job, CommentId(comment), UserId(after)).await
         }
-        like::GIVEN => of_like(app, job.payload()?).await,
-        follow::BEGUN => of_follow(app, &job.payload()?).await,
+        like::GIVEN => of_like(app, job, job.payload()?).await,
+        follow::BEGUN => of_follow(app, job, &job.payload()?).await,
         other => Err(Failure::because(&format!("no handler for {other}"))),
     }
 }
 
-async fn of_comment(app: &App, id: CommentId, after: UserId) -> Result {
+async fn of_comment(app: &App, job: &Job, id: CommentId, after: UserId) -> Result {
     let now = app.clock.now();
     let hear = async |tx: &mut Tx| {
+        tx.acknowledge(job).await?;
         let Some(comment) = queries::commented(tx, id).await? else { return Ok(()) };
         let (actor, feed, owner) = (comment.author_id, comment.feed_id, comment.owner_id);
         let speakers = queries::speakers(tx, id, &comment, after, AT_A_TIME).await?;
@@ -74,16 +75,18 @@ async fn of_comment(app: &App, id: CommentId, after: UserId) -> Result {
         }
         if let Some(last) = last.filter(|_| is_full) {
             tx.outbox(MORE, &More { comment: id.0, after: last.0 }).await?;
-            tx.after_commit(app.wake_worker());
+            tx.after_commit(app.wake_worker(MORE));
         }
         Ok::<_, greenlit::Error>(())
     };
-    Ok(app.db.tx(Opts::default(), hear).await?)
+    app.db.tx(Opts::default(), hear).await?;
+    Ok(Done::Acknowledged)
 }
 
-async fn of_like(app: &App, like: Given) -> Result {
+async fn of_like(app: &App, job: &Job, like: Given) -> Result {
     let now = app.clock.now();
     let hear = async |tx: &mut Tx| {
+        tx.acknowledge(job).await?;
         let (actor, news) = match like {
             Given::Feed { feed, user } => {
                 let (feed, actor) = (FeedId(feed), UserId(user));
@@ -101,18 +104,21 @@ async fn of_like(app: &App, like: Given) -> Result {
         }
         Ok::<_, greenlit::Error>(())
     };
-    Ok(app.db.tx(Opts::default(), hear).await?)
+    app.db.tx(Opts::default(), hear).await?;
+    Ok(Done::Acknowledged)
 }
 
-async fn of_follow(app: &App, follow: &follow::Begun) -> Result {
+async fn of_follow(app: &App, job: &Job, follow: &follow::Begun) -> Result {
     let (actor, user, now) = (UserId(follow.follower), UserId(follow.following), app.clock.now());
     let hear = async |tx: &mut Tx| {
+        tx.acknowledge(job).await?;
         if let Some(id) = queries::followed(tx, actor, user).await? {
             service::tell(app, tx, &News { user, actor, cause: Cause::Follow { id } }, now).await?;
         }
         Ok::<_, greenlit::Error>(())
     };
-    Ok(app.db.tx(Opts::default(), hear).await?)
+    app.db.tx(Opts::default(), hear).await?;
+    Ok(Done::Acknowledged)
 }
 
 /// Removes old notifications, some at a time; returns how many there were.
