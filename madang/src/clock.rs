@@ -9,6 +9,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
 
 /// A point in time: microseconds since 1970, UTC. In JSON it is RFC 3339 with six digits and a Z.
@@ -51,8 +52,30 @@ impl fmt::Display for Timestamp {
 }
 
 impl Serialize for Timestamp {
+    /// A list has dozens, so it is written digit by digit; what the calendar says is jiff's.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let time = jiff::Timestamp::from_microsecond(self.0).map(|time| Offset::UTC.to_datetime(time));
+        let Some(time) = time.ok().filter(|time| time.year() >= 0) else { return serializer.collect_str(self) };
+        let fields: [(usize, usize, i32); 7] = [
+            (0, 4, time.year().into()),
+            (5, 7, time.month().into()),
+            (8, 10, time.day().into()),
+            (11, 13, time.hour().into()),
+            (14, 16, time.minute().into()),
+            (17, 19, time.second().into()),
+            (20, 26, time.subsec_nanosecond() / 1_000),
+        ];
+        for (from, to, mut number) in fields {
+            for digit in text[from..to].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        match std::str::from_utf8(&text) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => serializer.collect_str(self),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::{Json, Router, http::header, response::Redirect, routing::get};
+use axum::{Router, http::header, response::Redirect, routing::get};
 use serde::Serialize;
 use utoipa::{
     IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
@@ -15,6 +15,7 @@ use utoipa::{
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::Code;
+use crate::http::json::Json;
 
 /// Where the interactive documentation is.
 pub(crate) const DOCS: &str = "/docs";

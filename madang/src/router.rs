@@ -1,22 +1,20 @@
 //! Joins the features' routers, with the layers in one place.
 
-use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
-    extract::{Request, State},
+    Router,
+    extract::{MatchedPath, Request, State},
     http::{
         Method,
         header::{self, HeaderValue},
     },
     middleware::{Next, from_fn_with_state},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use serde::Serialize;
 use tokio::time::timeout;
-use tower::{Layer, ServiceExt, service_fn};
-use tower_http::cors::CorsLayer;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -28,9 +26,14 @@ use crate::{
     feed, follow,
     http::{
         admission::{self, Admission},
-        client, cors, layers, routes as fallbacks,
+        client::Proxies,
+        cors,
+        json::Json,
+        layers, routes as fallbacks,
     },
-    like, limits, line, media, metrics, mypage, notification, openapi, secret,
+    like, line, media,
+    metrics::Route,
+    mypage, notification, openapi, secret,
     web::{self, Pages},
 };
 
@@ -51,22 +54,24 @@ pub fn router(app: App) -> Router {
         .merge(web::layers::wrap(pages.router, &app.site))
         .route(web::assets::PATTERN, get(web::assets::serve));
     let router = fallbacks::with_fallbacks(router, patterns, &app.site.base);
-    let limited = router
-        .layer(from_fn_with_state((app.limits.clone(), line::is_webhook as _), limits::limit))
-        .with_state(app.clone());
-    let cors = (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins));
-    let envelope = envelope(&app);
-    let wrapped = layers::wrap(limited, layers::Deadlines::default(), cors.clone(), envelope.clone())
-        .layer(from_fn_with_state(client::Proxies::trusted(&app.config.trusted_proxies), client::identify))
-        .layer(from_fn_with_state(app.metrics.clone(), metrics::measure));
+    let gate = Arc::new(Gate {
+        layers: layers::Layers {
+            deadlines: layers::Deadlines::default(),
+            cors: (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins)),
+            envelope: envelope(&app),
+        },
+        proxies: Proxies::trusted(&app.config.trusted_proxies),
+        app: app.clone(),
+    });
+    let routed = router.layer(from_fn_with_state(gate.clone(), route)).with_state(app);
     // Around the whole router: a layer of its own would come after the routes, for each of which all layers are copied.
-    Router::new().fallback_service(wrapped).layer(from_fn_with_state(Gate { app, cors, envelope }, gate))
+    Router::new().fallback_service(routed).layer(from_fn_with_state(gate, enter))
 }
 
 fn envelope(app: &App) -> layers::Envelope {
     let (site, clock) = (app.site.clone(), app.clock.clone());
     layers::Envelope {
-        new_id: secret::random_name,
+        new_id: secret::random_often,
         shapes: Arc::new(move |request| web::error::shape(&site, &clock, request)),
         only_https: app.site.secure,
     }
@@ -127,27 +132,42 @@ async fn healthz() -> Json<Health> {
 }
 
 /// What stands before everything else.
-#[derive(Clone)]
 struct Gate {
     app: App,
-    cors: Option<CorsLayer>,
-    envelope: layers::Envelope,
+    layers: layers::Layers,
+    proxies: Proxies,
 }
 
 /// Answers as many requests at a time as the board can, and refuses the others at once. While the board is about to stop it ends
 /// each connection with its answer, so that none is in use when it does.
-async fn gate(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let admitted = match lane(&gate.app.lanes, &request) {
-        Some(lane) => lane.admit(request, next).await,
-        None => Ok(next.run(request).await),
-    };
-    let mut response = match admitted {
-        Ok(response) => response,
-        Err(request) => gate.refuse(request).await,
+async fn enter(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let mut response = match feed::ready(&gate.app, &request) {
+        // It costs less than to keep count of it.
+        Some((route, ready)) => gate.finish(request, route, ready).await,
+        None => gate.answer(request, next).await,
     };
     if gate.app.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    response
+}
+
+/// What is around every route.
+async fn route(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let route =
+        request.extensions().get().map_or(Route::Known("none"), |path: &MatchedPath| Route::Matched(path.clone()));
+    let begun = gate.app.metrics.begin(request.method(), route);
+    let client = gate.proxies.identify(&mut request);
+    let answer = async |request: Request| {
+        // LINE's events come from many chats by one network: each is counted when it is read.
+        let counted = line::is_webhook(request.uri().path());
+        match if counted { Ok(()) } else { gate.app.limits.pass(client, &request) } {
+            Ok(()) => next.run(request).await,
+            Err(refused) => refused.into_response(),
+        }
+    };
+    let response = gate.layers.pass(request, answer).await;
+    begun.answered(response.status());
     response
 }
 
@@ -163,16 +183,35 @@ fn lane<'a>(lanes: &'a Lanes, request: &Request) -> Option<&'a Admission> {
 }
 
 impl Gate {
+    async fn answer(&self, request: Request, next: Next) -> Response {
+        let admitted = match lane(&self.app.lanes, &request) {
+            Some(lane) => lane.admit(request, |request| next.run(request)).await,
+            None => Ok(next.run(request).await),
+        };
+        match admitted {
+            Ok(response) => response,
+            Err(request) => self.refuse(request).await,
+        }
+    }
+
+    /// Finishes an answer that was ready.
+    async fn finish(&self, mut request: Request, route: &'static str, ready: Response) -> Response {
+        let begun = self.app.metrics.begin(request.method(), Route::Known(route));
+        self.proxies.identify(&mut request);
+        let response = self.layers.finish(request, ready).await;
+        begun.answered(response.status());
+        response
+    }
+
     async fn refuse(&self, mut request: Request) -> Response {
-        let Some(cors) = &self.cors else { return self.refusal(&mut request) };
+        let Some(cors) = &self.layers.cors else { return self.refusal(&mut request) };
         // A browser's script may read that, too.
-        let refuse = service_fn(|mut request| ready(Ok::<_, Infallible>(self.refusal(&mut request))));
-        cors.layer(refuse).oneshot(request).await.unwrap_or_else(|never| match never {})
+        layers::with_cors(cors, request, async |mut request: Request| self.refusal(&mut request)).await
     }
 
     fn refusal(&self, request: &mut Request) -> Response {
         let error = Error::from(Code::Unavailable).retry_after(admission::RETRY_AFTER);
-        let response = layers::refusal(&error, request, &self.envelope);
+        let response = layers::refusal(&error, request, &self.layers.envelope);
         self.app.metrics.refused(request.method(), response.status());
         response
     }

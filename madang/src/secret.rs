@@ -1,6 +1,7 @@
 //! Random bytes and the key of this installation.
 
 use std::{
+    cell::RefCell,
     fmt, fs, io,
     io::Write,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -19,6 +20,23 @@ pub fn random<const N: usize>() -> [u8; N] {
     #[allow(clippy::disallowed_methods, clippy::expect_used)] // the one source of randomness; see above
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
+}
+
+/// The same for what is wanted many thousands of times a second and opens nothing, such as the id of a request: each thread
+/// asks the operating system for many at a time, and keeps them in memory until they are wanted.
+pub fn random_often() -> [u8; 16] {
+    const MANY: usize = 64;
+    thread_local! {
+        static KEPT: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
+    }
+    KEPT.with_borrow_mut(|kept| {
+        kept.pop().unwrap_or_else(|| {
+            let bytes = random::<{ 16 * MANY }>();
+            let (many, _) = bytes.as_chunks::<16>();
+            kept.extend_from_slice(&many[1..]);
+            many[0]
+        })
+    })
 }
 
 /// A random name of 128 bits, as 32 lower-case hexadecimal digits.

@@ -104,6 +104,9 @@ impl FromRequestParts<App> for MaybeActor {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(MaybeActor(None));
+        }
         match Actor::from_request_parts(parts, app).await {
             Ok(actor) => Ok(MaybeActor(Some(actor))),
             Err(e) if e.code().status().is_server_error() => Err(e),

@@ -2,7 +2,7 @@
 
 mod sessions;
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -16,7 +16,10 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::Result,
-    http::{client::ClientAddress, json::JsonBody},
+    http::{
+        client::ClientAddress,
+        json::{Json, JsonBody},
+    },
     openapi::{Problem, Problems},
 };
 

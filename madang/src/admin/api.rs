@@ -1,6 +1,6 @@
 //! Shutting users out, for administrators.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use greenlit::{Opts, Tx};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -8,7 +8,7 @@ use crate::{
     account::{Actor, UserId, service},
     app::App,
     error::{Code, Result},
-    http::query::PathFields,
+    http::{json::Json, query::PathFields},
     idempotency::{IdempotencyKey, Written},
     openapi::{Message, Problem, Problems},
 };

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::{extract::Request, response::Response};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
@@ -31,6 +31,8 @@ pub struct Admission(Arc<Counts>);
 #[derive(Debug)]
 struct Counts {
     most: usize,
+    /// More than so many are a crowd.
+    crowd: usize,
     /// In work or in line.
     present: AtomicUsize,
     /// Turns to be in work, first come, first served.
@@ -51,6 +53,7 @@ impl Admission {
     pub fn in_turn(most: usize, at_work: usize) -> Admission {
         Admission(Arc::new(Counts {
             most,
+            crowd: at_work / 2,
             present: AtomicUsize::new(0),
             turns: Arc::new(Semaphore::new(at_work)),
             refused: AtomicU64::new(0),
@@ -68,17 +71,22 @@ impl Admission {
     ///
     /// # Errors
     /// The request, if there are too many. Refusing must cost next to nothing: who is refused may come again at once.
-    pub async fn admit(&self, mut request: Request, next: Next) -> Result<Response, Request> {
+    pub async fn admit<F>(&self, mut request: Request, inner: impl FnOnce(Request) -> F) -> Result<Response, Request>
+    where
+        F: Future<Output = Response>,
+    {
         let Some(admitted) = self.enter() else { return Err(self.refuse(request)) };
         // In work may be those whom a database that hangs keeps: who comes behind them shall not wait for one after the other.
-        if timeout(PATIENCE, admitted.0.take_turn()).await.is_err() {
+        if !admitted.0.try_take_turn() && timeout(PATIENCE, admitted.0.take_turn()).await.is_err() {
             return Err(self.refuse(request));
         }
         request.extensions_mut().insert(Arc::clone(&admitted.0));
-        // All that came with it are counted, or refused, before any of them is worked at: the line before the processors would
-        // be the longest, and the one that nobody sees.
-        tokio::task::yield_now().await;
-        Ok(next.run(request).await)
+        // In a crowd, all that came with it are counted, or refused, before any of them is worked at: the line before the
+        // processors would be the longest, and the one that nobody sees.
+        if self.0.present.load(Relaxed) > self.0.crowd {
+            tokio::task::yield_now().await;
+        }
+        Ok(inner(request).await)
     }
 
     fn refuse(&self, request: Request) -> Request {
@@ -114,8 +122,17 @@ enum State {
 }
 
 impl Place {
+    /// Takes a turn if nobody waits for one.
+    fn try_take_turn(&self) -> bool {
+        let turn = Arc::clone(&self.counts.turns).try_acquire_owned();
+        turn.map(|turn| self.has_turn(Some(turn))).is_ok()
+    }
+
     async fn take_turn(&self) {
-        let turn = Arc::clone(&self.counts.turns).acquire_owned().await.ok(); // never closed
+        self.has_turn(Arc::clone(&self.counts.turns).acquire_owned().await.ok()); // never closed
+    }
+
+    fn has_turn(&self, turn: Option<OwnedSemaphorePermit>) {
         if let State::Present(mine) = &mut *self.state() {
             *mine = turn;
         }

@@ -140,7 +140,7 @@ impl Progress {
         Progress::new(Instant::now())
     }
 
-    fn new(now: Instant) -> Progress {
+    pub(super) fn new(now: Instant) -> Progress {
         Progress(Arc::new(Steps { last: Mutex::new(now), place: OnceLock::new() }))
     }
 

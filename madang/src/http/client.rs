@@ -14,15 +14,13 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request, State},
-    http::{HeaderMap, request::Parts},
-    middleware::Next,
-    response::Response,
+    extract::{ConnectInfo, FromRequestParts, Request},
+    http::{HeaderMap, HeaderName, request::Parts},
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A network as `10.0.0.0/8`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -106,6 +104,16 @@ impl Proxies {
         Proxies { trusted: networks.into(), told: Arc::default() }
     }
 
+    /// Gives a request its [`ClientAddress`].
+    pub fn identify(&self, request: &mut Request) -> ClientAddress {
+        let peer =
+            request.extensions().get().map_or(UNKNOWN.0, |ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
+        self.warn_of_forgotten(peer, request.headers());
+        let client = self.client(peer, request.headers());
+        request.extensions_mut().insert(client);
+        client
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(address))
     }
@@ -139,15 +147,6 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
     let plain = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     plain.ok().or_else(bracketed).map(|address: IpAddr| address.to_canonical())
-}
-
-/// Gives every request its [`ClientAddress`].
-pub async fn identify(State(proxies): State<Proxies>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get().map_or(UNKNOWN.0, |ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
-    proxies.warn_of_forgotten(peer, request.headers());
-    let client = proxies.client(peer, request.headers());
-    request.extensions_mut().insert(client);
-    next.run(request).await
 }
 
 #[cfg(test)]

@@ -1,40 +1,63 @@
 //! What every request passes through, whatever its route. From the outside in:
 //!
 //! 0. admission, outermost: what is [refused](refusal) there goes no further;
-//! 1. `envelope`: makes the request id, renders errors, sets the security headers, writes the log line;
+//! 1. the [envelope](Envelope): makes the request id, renders errors, sets the security headers, writes the log line;
 //! 2. CORS, so that a browser's script may read errors too;
 //! 3. a panic of a handler becomes a 500;
 //! 4. deadlines: 408 for a slow body, 503 for a slow handler.
 //!
+//! These are one layer of axum and not five, each of which would be copied, boxed and asked for every request.
+//!
 //! Pages have errors of their own shape: see [`Shapes`].
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, OptionFuture},
+};
+use http_body::Body as _;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
-use tower::util::option_layer;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::CorsLayer;
 use tracing::field::display;
 
 use super::admission::Place;
 use super::body::{Metered, Progress};
 use super::client::ClientAddress;
+use super::json::Json;
 use crate::error::{Code, Error, Problem};
 
-/// The id that names a request in its answer (`X-Request-Id`, error bodies) and in the log; an extension of the
-/// request. Always made here, never taken from the client.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub Arc<str>);
+/// The id that names a request in its answer (`X-Request-Id`, error bodies) and in the log: 32 hexadecimal digits. Always
+/// made here, never taken from the client.
+struct RequestId([u8; 32]);
+
+impl RequestId {
+    fn new(random: [u8; 16]) -> RequestId {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(random) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        RequestId(digits)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default() // digits are
+    }
+}
 
 /// Tells one error in another shape than JSON. The status, and the headers of all errors, are set afterwards.
 pub type ErrorShape = Box<dyn FnOnce(&Error, &str) -> Response + Send>;
@@ -50,8 +73,8 @@ pub struct Told;
 /// What the board knows and this floor does not.
 #[derive(Clone)]
 pub struct Envelope {
-    /// Makes request ids: unpredictable, visible ASCII.
-    pub new_id: fn() -> String,
+    /// What request ids are made of: unpredictable.
+    pub new_id: fn() -> [u8; 16],
     /// How errors are told.
     pub shapes: Shapes,
     /// Whether browsers shall never come by plain http again.
@@ -77,50 +100,131 @@ impl Default for Deadlines {
     }
 }
 
-/// Wraps the finished router.
-pub fn wrap(router: Router, deadlines: Deadlines, cors: Option<CorsLayer>, board: Envelope) -> Router {
-    router
-        .layer(from_fn_with_state(deadlines, limit_time))
-        .layer(from_fn(catch_panic))
-        .layer(option_layer(cors))
-        .layer(from_fn_with_state(board, envelope))
+/// All of them.
+#[derive(Clone)]
+pub struct Layers {
+    /// How long a request may take.
+    pub deadlines: Deadlines,
+    /// Which sites' scripts may use the board, if any.
+    pub cors: Option<CorsLayer>,
+    /// What is around every answer.
+    pub envelope: Envelope,
 }
 
-async fn envelope(State(board): State<Envelope>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = RequestId((board.new_id)().into());
-    let shape = (board.shapes)(&mut request);
-    request.extensions_mut().insert(id.clone());
-    let method = request.method().clone();
-    let uri = request.uri().clone();
-    let client = request.extensions().get().copied();
+/// Wraps the finished router.
+pub fn wrap(router: Router, layers: Layers) -> Router {
+    router.layer(from_fn_with_state(
+        Arc::new(layers),
+        async |State(layers): State<Arc<Layers>>, request, next: Next| {
+            layers.pass(request, |request| next.run(request)).await
+        },
+    ))
+}
 
-    let mut response = next.run(request).await;
-    let error = response.extensions_mut().remove::<Arc<Error>>();
-    if let Some(error) = &error {
-        if response.extensions_mut().remove::<Told>().is_none() {
-            let told = shape.map_or_else(|| told(error, &id), |shape| shape(error, &id.0));
-            response = render(told, response);
-        }
-        mark(error, &mut response);
+impl Layers {
+    /// Has a request answered by `inner`, through all of them.
+    pub async fn pass<F>(&self, mut request: Request, inner: impl FnOnce(Request) -> F + Send) -> Response
+    where
+        F: Future<Output = Response> + Send,
+    {
+        let enveloped = self.envelope.open(&mut request);
+        let answer = |request| {
+            // What a broken invariant left behind is dropped with the request.
+            let answer = AssertUnwindSafe(limit_time(self.deadlines, request, inner)).catch_unwind();
+            answer.map(|answer| answer.unwrap_or_else(|_| Error::internal("the handler panicked").into_response()))
+        };
+        let response = match &self.cors {
+            None => answer(request).await,
+            Some(cors) => with_cors(cors, request, answer).await,
+        };
+        enveloped.seal(response)
     }
-    seal(&mut response, &id, board.only_https);
-    let asked = Asked { method: method.as_str(), path: uri.path(), client, started, id: &id };
-    log(&asked, response.status(), error.as_deref());
-    response
+
+    /// Finishes an answer that was ready before anybody asked, as [`pass`](Layers::pass) does.
+    pub async fn finish(&self, mut request: Request, ready: Response) -> Response {
+        let enveloped = self.envelope.open(&mut request);
+        let response = match &self.cors {
+            None => ready,
+            Some(cors) => with_cors(cors, request, |_| std::future::ready(ready)).await,
+        };
+        enveloped.seal(response)
+    }
+}
+
+/// Answers a browser's question for what its scripts may do, and tells so in other answers. Boxed, since most boards have no
+/// use for it, and what is awaited there needs no room in the future of every request.
+pub fn with_cors<'c, F>(
+    cors: &'c CorsLayer,
+    request: Request,
+    inner: impl FnOnce(Request) -> F + Send + 'c,
+) -> BoxFuture<'c, Response>
+where
+    F: Future<Output = Response> + Send + 'c,
+{
+    let mut inner = Some(inner);
+    Box::pin(async move {
+        let service = service_fn(|request| {
+            let answer = inner.take().map(|inner| inner(request));
+            async { Ok::<_, Infallible>(OptionFuture::from(answer).await.unwrap_or_default()) }
+        });
+        cors.layer(service).oneshot(request).await.unwrap_or_else(|never| match never {})
+    })
+}
+
+impl Envelope {
+    fn open(&self, request: &mut Request) -> Enveloped<'_> {
+        Enveloped {
+            board: self,
+            started: Instant::now(),
+            id: RequestId::new((self.new_id)()),
+            shape: (self.shapes)(request),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            client: request.extensions().get().copied(),
+        }
+    }
+}
+
+/// What is known of a request while it is answered.
+struct Enveloped<'b> {
+    board: &'b Envelope,
+    started: Instant,
+    id: RequestId,
+    shape: Option<ErrorShape>,
+    method: Method,
+    uri: Uri,
+    client: Option<ClientAddress>,
+}
+
+impl Enveloped<'_> {
+    fn seal(self, mut response: Response) -> Response {
+        let Enveloped { board, started, id, shape, method, uri, client } = self;
+        let error = response.extensions_mut().remove::<Arc<Error>>();
+        if let Some(error) = &error {
+            if response.extensions_mut().remove::<Told>().is_none() {
+                let told = shape.map_or_else(|| told(error, &id), |shape| shape(error, id.as_str()));
+                response = render(told, response);
+            }
+            mark(error, &mut response);
+        }
+        seal(&mut response, &id, board.only_https);
+        let asked = Asked { method: method.as_str(), path: uri.path(), client, started, id: &id };
+        log(&asked, response.status(), error.as_deref());
+        response
+    }
 }
 
 /// The answer to a request that goes no further, with all that other answers have, but for a line in the log unless that tells
 /// everything.
 pub fn refusal(error: &Error, request: &mut Request, board: &Envelope) -> Response {
-    let id = RequestId((board.new_id)().into());
+    let id = RequestId::new((board.new_id)());
     let shape = (board.shapes)(request);
-    let told = shape.map_or_else(|| told(error, &id), |shape| shape(error, &id.0));
+    let told = shape.map_or_else(|| told(error, &id), |shape| shape(error, id.as_str()));
     let mut response = render(told, Response::default());
     mark(error, &mut response);
     seal(&mut response, &id, board.only_https);
     let (method, path) = (request.method().as_str(), request.uri().path());
-    tracing::debug!(method, path = printable(path), request_id = &*id.0, code = error.code().as_str(), "refused");
+    tracing::debug!(method, path = printable(path), request_id = id.as_str(), code = error.code().as_str(), "refused");
     response
 }
 
@@ -145,7 +249,7 @@ fn told(error: &Error, id: &RequestId) -> Response {
         [] => Detail::Text(code.detail()),
         problems => Detail::Problems(problems),
     };
-    Json(ErrorBody { detail, code: code.as_str(), request_id: &id.0 }).into_response()
+    Json(ErrorBody { detail, code: code.as_str(), request_id: id.as_str() }).into_response()
 }
 
 /// Gives the response this body; headers set further in, such as `Allow`, stay.
@@ -172,7 +276,7 @@ fn mark(error: &Error, response: &mut Response) {
 }
 
 fn seal(response: &mut Response, id: &RequestId, only_https: bool) {
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
+    if let Ok(value) = HeaderValue::from_bytes(&id.0) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     protect(response.headers_mut(), only_https);
@@ -210,7 +314,7 @@ struct Asked<'r> {
 fn log(asked: &Asked<'_>, status: StatusCode, error: Option<&Error>) {
     let Asked { method, id, .. } = *asked;
     let (path, client) = (printable(asked.path), asked.client.map(|ClientAddress(address)| display(address)));
-    let (status, latency_us, id) = (status.as_u16(), asked.started.elapsed().as_micros() as u64, &*id.0);
+    let (status, latency_us, id) = (status.as_u16(), asked.started.elapsed().as_micros() as u64, id.as_str());
     match error {
         // A 503 without a cause is a refusal that was meant: the board is full, or about to stop.
         Some(error) if status >= 500 && (status != 503 || std::error::Error::source(error).is_some()) => {
@@ -237,22 +341,26 @@ fn causes(error: &Error) -> String {
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-async fn catch_panic(request: Request, next: Next) -> Response {
-    // What a broken invariant left behind is dropped with the request.
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    answer.unwrap_or_else(|_| Error::internal("the handler panicked").into_response())
-}
-
-async fn limit_time(State(deadlines): State<Deadlines>, request: Request, next: Next) -> Response {
+async fn limit_time<F>(deadlines: Deadlines, request: Request, inner: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let (mut parts, body) = request.into_parts();
-    let (body, progress) = Metered::new(body, deadlines.body, deadlines.body_idle);
+    let (body, progress) = match body.is_end_stream() {
+        true => (body, Progress::new(Instant::now())),
+        false => {
+            let (body, progress) = Metered::new(body, deadlines.body, deadlines.body_idle);
+            (Body::new(body), progress)
+        }
+    };
     if let Some(place) = parts.extensions.get::<Arc<Place>>() {
         progress.take_place(Arc::clone(place));
     }
     parts.extensions.insert(progress.clone());
-    let answer = next.run(Request::from_parts(parts, Body::new(body)));
+    let mut answer = pin!(inner(Request::from_parts(parts, body)));
     tokio::select! {
-        response = answer => response,
+        biased; // most are answered before the clock would have been set
+        response = &mut answer => response,
         () = standstill(progress, deadlines.handler) => {
             Error::from(Code::Unavailable).caused_by("the handler took too long").into_response()
         }

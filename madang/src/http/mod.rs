@@ -26,3 +26,4 @@ pub mod query;
 pub mod routes;
 pub mod serve;
 mod shares;
+mod timer;

@@ -1,29 +1,20 @@
 //! The quota of networks, which stands before everything that costs.
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, Method, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 
 use super::{Limits, UPLOAD};
-use crate::http::client::ClientAddress;
+use crate::{error::Result, http::client::ClientAddress};
 
-/// Which paths are not counted before their handlers: they count themselves.
-pub type Exempt = fn(&str) -> bool;
-
-/// Refuses writes of a network that exceeds its quota, before their bodies are read. Reads are not counted.
-pub async fn limit(
-    State((limits, exempt)): State<(Limits, Exempt)>,
-    client: ClientAddress,
-    request: Request,
-    next: Next,
-) -> Response {
-    let cost = cost(request.method(), request.headers()).filter(|_| !exempt(request.uri().path()));
-    match cost.map_or(Ok(()), |cost| limits.network(client, cost)) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
+impl Limits {
+    /// Counts a write of a network, before its body is read. Reads are not counted.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn pass(&self, client: ClientAddress, request: &Request) -> Result<()> {
+        cost(request.method(), request.headers()).map_or(Ok(()), |cost| self.network(client, cost))
     }
 }
 

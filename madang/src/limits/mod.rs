@@ -15,10 +15,7 @@ use std::{
 use axum::http::request::Parts;
 
 use self::bucket::Buckets;
-pub use self::{
-    layer::{Exempt, limit},
-    quota::{Quota, Quotas},
-};
+pub use self::quota::{Quota, Quotas};
 use crate::{
     clock::Clock,
     error::{Code, Error, Result},

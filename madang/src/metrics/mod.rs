@@ -5,20 +5,23 @@
 
 mod process;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    time::Duration,
+};
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, State},
     http::{Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
     routing::get,
 };
 use greenlit::Stats;
 use prometheus_client::{
     encoding::{
-        EncodeLabelSet,
+        EncodeLabelSet, EncodeLabelValue, LabelValueEncoder,
         text::{encode_eof, encode_registry},
     },
     metrics::{
@@ -55,14 +58,52 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     method: &'static str,
-    route: String,
+    route: Route,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     method: &'static str,
-    route: String,
+    route: Route,
     status: u16,
+}
+
+/// A route as it was declared, such as `/api/feed/read/{feed_id}`.
+#[derive(Clone, Debug)]
+pub enum Route {
+    /// One that a request was matched with.
+    Matched(MatchedPath),
+    /// One that is known without looking for it.
+    Known(&'static str),
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        match self {
+            Route::Matched(path) => path.as_str(),
+            Route::Known(path) => path,
+        }
+    }
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Route) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Route {}
+
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl EncodeLabelValue for Route {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
 }
 
 impl Default for Metrics {
@@ -93,8 +134,19 @@ impl Metrics {
 
     /// Counts a request that was refused before its route was looked for.
     pub fn refused(&self, method: &Method, status: StatusCode) {
-        let answered = Answered { method: known(method), route: "refused".to_owned(), status: status.as_u16() };
+        let answered = Answered { method: known(method), route: Route::Known("refused"), status: status.as_u16() };
         self.requests.get_or_create(&answered).inc();
+    }
+
+    /// Counts a request and how long its answer takes. What was counted as begun is counted as ended, also if its client goes
+    /// away.
+    pub fn begin(&self, method: &Method, route: Route) -> Begun<'_> {
+        Begun {
+            metrics: self,
+            asked: Asked { method: known(method), route },
+            started: Instant::now(),
+            _in_flight: InFlight::new(&self.in_flight),
+        }
     }
 
     fn answered(&self, asked: Asked, status: StatusCode, took: Duration) {
@@ -120,15 +172,19 @@ impl Drop for InFlight {
     }
 }
 
-/// Counts every request and how long its answer took.
-pub async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
-    let _in_flight = InFlight::new(&metrics.in_flight);
-    let route = request.extensions().get().map_or("none", MatchedPath::as_str).to_owned();
-    let asked = Asked { method: known(request.method()), route };
-    let started = Instant::now();
-    let response = next.run(request).await;
-    metrics.answered(asked, response.status(), started.elapsed());
-    response
+/// A request that is being answered; see [`Metrics::begin`].
+pub struct Begun<'m> {
+    metrics: &'m Metrics,
+    asked: Asked,
+    started: Instant,
+    _in_flight: InFlight,
+}
+
+impl Begun<'_> {
+    /// It was answered.
+    pub fn answered(self, status: StatusCode) {
+        self.metrics.answered(self.asked, status, self.started.elapsed());
+    }
 }
 
 /// A client may send any word for a method.

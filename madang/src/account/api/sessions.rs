@@ -1,6 +1,6 @@
 //! Going on with a log-in, ending it, and changing the password that began it.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use greenlit::{Opts, Tx};
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     http::{
         client::ClientAddress,
-        json::{JsonBody, OptionalJsonBody},
+        json::{Json, JsonBody, OptionalJsonBody},
     },
     openapi::{Message, Problem, Problems},
 };

@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use madang::error::{Code, Result};
 use madang::http::form::{FileSink, FormLimits, read_form};
 use madang::http::json::JsonBody;
-use madang::http::layers::{Deadlines, Envelope, RequestId, wrap};
+use madang::http::layers::{Deadlines, Envelope, Layers, wrap};
 use madang::http::query::{PathFields, QueryFields};
 use madang::http::routes::with_fallbacks;
 use madang::http::serve::{Limits, serve};
@@ -49,12 +49,15 @@ impl Server {
 
     async fn with(limits: Limits, deadlines: Deadlines, router: Router) -> Self {
         static REQUESTS: AtomicUsize = AtomicUsize::new(0);
-        let new_id: fn() -> String = || format!("id-{}", REQUESTS.fetch_add(1, Ordering::Relaxed));
+        let new_id: fn() -> [u8; 16] = || (REQUESTS.fetch_add(1, Ordering::Relaxed) as u128).to_be_bytes();
         let envelope = Envelope { new_id, shapes: Arc::new(|_| None), only_https: false };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let router = wrap(with_fallbacks(router, ROUTES.map(str::to_owned).to_vec(), ""), deadlines, None, envelope);
+        let router = wrap(
+            with_fallbacks(router, ROUTES.map(str::to_owned).to_vec(), ""),
+            Layers { deadlines, cors: None, envelope },
+        );
         let task = tokio::spawn(serve(listener, router, limits, async {
             let _ = stopped.await;
         }));
@@ -165,7 +168,6 @@ fn router() -> Router {
     Router::new()
         .route("/hello", get(|| async { "hello" }))
         .route("/peer", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
-        .route("/id", get(|Extension(id): Extension<RequestId>| async move { id.0.to_string() }))
         .route("/json", post(json))
         .route("/items/{id}", get(items))
         .route("/form", post(form))
