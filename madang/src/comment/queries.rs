@@ -15,7 +15,7 @@ macro_rules! select_comments {
         concat!(
             "select c.id, c.feed_id, c.content, c.author_id, u.email as author_email, u.nickname as author_nickname, \
              c.create_dt, c.update_dt, c.like_count, \
-             exists (select 1 from comment_likes l where l.comment_id = c.id and l.user_id = ?) as liked \
+             (select count(*) from comment_likes l where l.comment_id = c.id and l.user_id = ?) > 0 as liked \
              from comments c join users u on u.id = c.author_id where ",
             $rest
         )

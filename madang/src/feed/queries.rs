@@ -14,12 +14,13 @@ use crate::{
     totals::{self, total},
 };
 
-/// The columns of a feed, with what readers want to know of its author.
+/// The columns of a feed, with what readers want to know of its author. Whether somebody likes it is counted, at most one row by its
+/// key: for `exists` PostgreSQL would rather read all likes of that user, however many they are.
 macro_rules! feed_columns {
     () => {
         "f.id, f.title, f.content, f.author_id, u.email as author_email, u.nickname as author_nickname, \
          f.create_dt, f.update_dt, f.like_count, f.comment_count, \
-         exists (select 1 from feed_likes l where l.feed_id = f.id and l.user_id = ?) as liked"
+         (select count(*) from feed_likes l where l.feed_id = f.id and l.user_id = ?) > 0 as liked"
     };
 }
 pub(crate) use feed_columns;
