@@ -19,7 +19,9 @@ use crate::http::json::Json;
 
 /// Where the interactive documentation is.
 pub(crate) const DOCS: &str = "/docs";
-const DOCUMENT: &str = "/openapi.json";
+pub(crate) const DOCUMENT: &str = "/openapi.json";
+/// What belongs to it.
+pub(crate) const ASSETS: &str = "/docs/{*rest}";
 
 /// The documentation's own pages run scripts and styles of this server alone.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \

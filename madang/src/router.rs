@@ -1,20 +1,21 @@
 //! Joins the features' routers, with the layers in one place.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request, State},
+    extract::{Request, State},
     http::{
         Method,
         header::{self, HeaderValue},
     },
-    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures_util::{FutureExt, future::Either};
 use serde::Serialize;
 use tokio::time::timeout;
+use tower::{Service, service_fn};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -29,7 +30,8 @@ use crate::{
         client::Proxies,
         cors,
         json::Json,
-        layers, routes as fallbacks,
+        layers,
+        routes::{self as fallbacks, Routes},
     },
     like, line, media,
     metrics::Route,
@@ -53,19 +55,23 @@ pub fn router(app: App) -> Router {
         .merge(openapi::pages(document))
         .merge(web::layers::wrap(pages.router, &app.site))
         .route(web::assets::PATTERN, get(web::assets::serve));
-    let router = fallbacks::with_fallbacks(router, patterns, &app.site.base);
+    let others = [web::assets::PATTERN, openapi::DOCUMENT, openapi::ASSETS];
     let gate = Arc::new(Gate {
+        routes: Routes::of(patterns.iter().map(String::as_str).chain(others)),
+        router: fallbacks::with_fallbacks(router, patterns, &app.site.base).with_state(app.clone()),
         layers: layers::Layers {
             deadlines: layers::Deadlines::default(),
             cors: (!app.config.cors_origins.is_empty()).then(|| cors::layer(&app.config.cors_origins)),
             envelope: envelope(&app),
         },
         proxies: Proxies::trusted(&app.config.trusted_proxies),
-        app: app.clone(),
+        app,
     });
-    let routed = router.layer(from_fn_with_state(gate.clone(), route)).with_state(app);
-    // Around the whole router: a layer of its own would come after the routes, for each of which all layers are copied.
-    Router::new().fallback_service(routed).layer(from_fn_with_state(gate, enter))
+    // Around the whole router: a layer would come after the routes, for each of which it is copied, and boxed for each request.
+    Router::new().fallback_service(service_fn(move |request| {
+        let gate = Arc::clone(&gate);
+        async move { Ok::<_, Infallible>(gate.enter(request).await) }
+    }))
 }
 
 fn envelope(app: &App) -> layers::Envelope {
@@ -131,46 +137,6 @@ async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// What stands before everything else.
-struct Gate {
-    app: App,
-    layers: layers::Layers,
-    proxies: Proxies,
-}
-
-/// Answers as many requests at a time as the board can, and refuses the others at once. While the board is about to stop it ends
-/// each connection with its answer, so that none is in use when it does.
-async fn enter(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let mut response = match feed::ready(&gate.app, &request) {
-        // It costs less than to keep count of it.
-        Some((route, ready)) => gate.finish(request, route, ready).await,
-        None => gate.answer(request, next).await,
-    };
-    if gate.app.is_draining() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-/// What is around every route.
-async fn route(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let route =
-        request.extensions().get().map_or(Route::Known("none"), |path: &MatchedPath| Route::Matched(path.clone()));
-    let begun = gate.app.metrics.begin(request.method(), route);
-    let client = gate.proxies.identify(&mut request);
-    let answer = async |request: Request| {
-        // LINE's events come from many chats by one network: each is counted when it is read.
-        let counted = line::is_webhook(request.uri().path());
-        match if counted { Ok(()) } else { gate.app.limits.pass(client, &request) } {
-            Ok(()) => next.run(request).await,
-            Err(refused) => refused.into_response(),
-        }
-    };
-    let response = gate.layers.pass(request, answer).await;
-    begun.answered(response.status());
-    response
-}
-
 /// Where a request waits; nowhere if it asks after the board's health or what a browser may send.
 fn lane<'a>(lanes: &'a Lanes, request: &Request) -> Option<&'a Admission> {
     match request.uri().path() {
@@ -182,11 +148,52 @@ fn lane<'a>(lanes: &'a Lanes, request: &Request) -> Option<&'a Admission> {
     }
 }
 
+/// What stands before everything else.
+struct Gate {
+    app: App,
+    layers: layers::Layers,
+    proxies: Proxies,
+    router: Router,
+    routes: Routes,
+}
+
 impl Gate {
-    async fn answer(&self, request: Request, next: Next) -> Response {
+    /// Answers as many requests at a time as the board can, and refuses the others at once. While the board is about to stop it ends
+    /// each connection with its answer, so that none is in use when it does.
+    async fn enter(&self, request: Request) -> Response {
+        let mut response = match feed::ready(&self.app, &request) {
+            // It costs less than to keep count of it.
+            Some((route, ready)) => self.finish(request, route, ready).await,
+            None => self.answer(request).await,
+        };
+        if self.app.is_draining() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// What is around every route.
+    async fn route(&self, mut request: Request) -> Response {
+        let route = self.routes.find(request.uri().path()).map_or(Route::Known("none"), Route::Matched);
+        let begun = self.app.metrics.begin(request.method(), route);
+        let client = self.proxies.identify(&mut request);
+        let answer = |request: Request| {
+            // LINE's events come from many chats by one network: each is counted when it is read.
+            let counted = line::is_webhook(request.uri().path());
+            match if counted { Ok(()) } else { self.app.limits.pass(client, &request) } {
+                Ok(()) => Either::Left(self.router.clone().call(request).map(always)),
+                Err(refused) => Either::Right(ready(refused.into_response())),
+            }
+        };
+        let response = self.layers.pass(request, answer).await;
+        begun.answered(response.status());
+        response
+    }
+
+    async fn answer(&self, request: Request) -> Response {
         let admitted = match lane(&self.app.lanes, &request) {
-            Some(lane) => lane.admit(request, |request| next.run(request)).await,
-            None => Ok(next.run(request).await),
+            Some(lane) => lane.admit(request, |request| self.route(request)).await,
+            None => Ok(self.route(request).await),
         };
         match admitted {
             Ok(response) => response,
@@ -215,6 +222,10 @@ impl Gate {
         self.app.metrics.refused(request.method(), response.status());
         response
     }
+}
+
+fn always<T>(answer: std::result::Result<T, Infallible>) -> T {
+    answer.unwrap_or_else(|never| match never {})
 }
 
 /// Whether the board can serve: its database answers, and it is not about to stop

@@ -26,4 +26,3 @@ pub mod query;
 pub mod routes;
 pub mod serve;
 mod shares;
-mod timer;

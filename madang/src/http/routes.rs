@@ -9,6 +9,27 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::Code;
 
+/// The routes as they were declared, to be found by a path before the router is asked: what is counted by routes stands around it.
+#[derive(Debug, Default)]
+pub struct Routes(matchit::Router<Arc<str>>);
+
+impl Routes {
+    /// Of these patterns, such as `/api/feed/read/{feed_id}`.
+    pub fn of<'p>(patterns: impl Iterator<Item = &'p str>) -> Routes {
+        let mut routes = matchit::Router::new();
+        for pattern in patterns {
+            // Said twice it is there once.
+            let _ = routes.insert(pattern, Arc::from(pattern));
+        }
+        Routes(routes)
+    }
+
+    /// The pattern that a path is of.
+    pub fn find(&self, path: &str) -> Option<Arc<str>> {
+        self.0.at(path).ok().map(|found| Arc::clone(found.value))
+    }
+}
+
 /// Adds the answers to `router`. `patterns` are its routes as they were declared, such as `/api/feed/read/{feed_id}`:
 /// a path that would match one of them with a slash more or less at its end is redirected there (307, so that method
 /// and body are kept), behind `base`, the path that a proxy has taken off. Call this on the finished router, before any layer.

@@ -14,7 +14,7 @@ use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -23,7 +23,6 @@ use tower::ServiceExt;
 use super::client::Network;
 use super::linger::Linger;
 use super::shares::{Share, Shares};
-use super::timer::LazyTimer;
 
 /// What connections may cost.
 #[derive(Debug, Clone)]
@@ -131,7 +130,7 @@ pub fn raise_file_limit() -> io::Result<u64> {
 fn protocol(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     // With a timer set, the head's timeout runs whenever hyper waits for a head: on silent and on idle connections too.
-    http.timer(LazyTimer)
+    http.timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes);

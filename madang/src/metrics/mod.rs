@@ -8,12 +8,13 @@ mod process;
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    sync::Arc,
     time::Duration,
 };
 
 use axum::{
     Router,
-    extract::{MatchedPath, State},
+    extract::State,
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -72,7 +73,7 @@ struct Answered {
 #[derive(Clone, Debug)]
 pub enum Route {
     /// One that a request was matched with.
-    Matched(MatchedPath),
+    Matched(Arc<str>),
     /// One that is known without looking for it.
     Known(&'static str),
 }
@@ -80,7 +81,7 @@ pub enum Route {
 impl Route {
     fn as_str(&self) -> &str {
         match self {
-            Route::Matched(path) => path.as_str(),
+            Route::Matched(path) => path,
             Route::Known(path) => path,
         }
     }

@@ -12,7 +12,7 @@ use crate::support::on_each_database;
 const FEATURES: [&str; 11] =
     ["account", "idempotency", "admin", "media", "feed", "comment", "like", "follow", "notification", "line", "mypage"];
 /// What features stand on. It knows none of them, except where joining them is its very purpose.
-const FLOOR: [&str; 15] = [
+const FLOOR: [&str; 16] = [
     "clock",
     "config",
     "error",
@@ -27,6 +27,7 @@ const FLOOR: [&str; 15] = [
     "store_url",
     "totals",
     "turns",
+    "wakes",
     "web",
 ];
 
