@@ -7,8 +7,8 @@ mariadb_as=()     # prefix that makes the server end with this script
 mariadb_home=     # everything of this run's server; removed at the end
 mariadb_pid=
 mariadb_port=
-# The configuration of a careless operator: greenlit must not depend on any of it.
-mariadb_careless=(--character-set-server=latin1 --sql-mode= --lc-messages=de_DE)
+# The configuration of a careless operator: greenlit must not depend on any of it. Whoever measures has another.
+mariadb_options=(--character-set-server=latin1 --sql-mode= --lc-messages=de_DE)
 
 # Sets mariadb_server and mariadb_install; fails if there is no installation.
 find_mariadb() {
@@ -84,7 +84,7 @@ launch_mariadb() {
   # No fsync: the data is thrown away.
   "${mariadb_as[@]}" "$mariadb_server" --no-defaults "$@" --datadir="$mariadb_home/data" --port="$mariadb_port" \
     --bind-address=127.0.0.1 --socket=socket --pid-file="$mariadb_home/pid" --skip-name-resolve \
-    "${mariadb_careless[@]}" --max-connections=300 --innodb-flush-log-at-trx-commit=0 \
+    "${mariadb_options[@]}" --max-connections=300 --innodb-flush-log-at-trx-commit=0 \
     --ssl-cert="$certificates/server.pem" --ssl-key="$certificates/server.key" \
     </dev/null >"$mariadb_home/server.log" 2>&1 &
   mariadb_pid=$!

@@ -6,6 +6,7 @@ postgres_as=()    # prefix that makes a server's process: the user it runs as, a
 postgres_home=    # everything of this run's server; removed at the end
 postgres_pid=
 postgres_port=
+postgres_options=() # more of them, where somebody measures
 
 # Sets postgres_bin to the newest installation found; fails if there is none.
 find_postgres() {
@@ -117,7 +118,7 @@ launch_postgres() {
   # No fsync: the data is thrown away. synchronous_commit keeps its default, as the tests rely on what COMMIT means.
   "${postgres_as[@]}" "$postgres_bin/postgres" -D "$postgres_home/data" -p "$postgres_port" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c fsync=off \
-    -c ssl=on -c ssl_cert_file="$postgres_home/server.pem" -c ssl_key_file="$postgres_home/server.key" \
+    "${postgres_options[@]}" -c ssl=on -c ssl_cert_file="$postgres_home/server.pem" -c ssl_key_file="$postgres_home/server.key" \
     </dev/null >"$postgres_home/server.log" 2>&1 &
   postgres_pid=$!
   set +m
