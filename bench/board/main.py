@@ -248,6 +248,7 @@ def main():
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     for name, plot in report.plots(results).items():
         (out / name).write_text(plot)
+    (out / "tables.md").write_text(f"# What `bench/run all` said last\n\n{report.markdown(results)}\n")
     print(report.markdown(results))
     if told.write:
         docs = HERE.parent.parent / "docs/performance"

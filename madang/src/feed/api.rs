@@ -12,9 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{AuthorOrder, FeedId, Order},
-    queries,
-    ready::{self, LIST},
-    service,
+    queries, ready, service,
     view::{AuthorFeedPage, FeedPage, FeedView, join},
     writing,
 };
@@ -106,7 +104,7 @@ async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor)
 ///
 /// Without a token the first page may be a second old where several servers share a database.
 #[utoipa::path(
-    get, path = LIST, tag = "feed", security((), ("bearer" = [])),
+    get, path = "/api/feed/list", tag = "feed", security((), ("bearer" = [])),
     params(PageParams, ("sort_by" = inline(Option<Order>), Query)),
     responses(
         (status = 200, description = "A page of feeds", body = FeedPage),

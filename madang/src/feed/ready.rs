@@ -1,13 +1,17 @@
 //! Answers that are ready before anybody asks: what all who are not logged in see. They are found before a request costs
 //! anything; the routes make them, and answer whoever comes before they are there.
 
+use std::sync::LazyLock;
+
 use axum::{
     extract::Request,
     http::{Method, header},
     response::Response,
 };
 
-use super::model::Order;
+use utoipa::Path;
+
+use super::{api::__path_list_feeds, model::Order};
 use crate::{
     app::App,
     paging::DEFAULT_LIMIT,
@@ -20,7 +24,7 @@ use crate::{
 };
 
 pub(super) const HOME: &str = "/";
-pub(super) const LIST: &str = "/api/feed/list";
+static LIST: LazyLock<String> = LazyLock::new(__path_list_feeds::path);
 
 /// The answer to a request if it is ready, and the route that it is of.
 pub(crate) fn ready(app: &App, request: &Request) -> Option<(&'static str, Response)> {
@@ -30,7 +34,7 @@ pub(crate) fn ready(app: &App, request: &Request) -> Option<(&'static str, Respo
     }
     match uri.path() {
         HOME => home(app, request).map(|page| (HOME, page)),
-        LIST => list(app, request).map(|page| (LIST, page)),
+        path if path == *LIST => list(app, request).map(|page| (LIST.as_str(), page)),
         _ => None,
     }
 }

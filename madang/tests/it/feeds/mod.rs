@@ -1,6 +1,7 @@
 //! Creating, reading, changing and deleting feeds.
 
 mod lists;
+mod ready;
 
 use axum::http::Method;
 use image::ImageFormat;
