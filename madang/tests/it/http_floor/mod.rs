@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use axum::routing::{get, patch, post};
-use axum::{Extension, Router};
 use madang::error::{Code, Result};
 use madang::http::form::{FileSink, FormLimits, read_form};
 use madang::http::json::JsonBody;
