@@ -4,7 +4,7 @@ from html import escape
 from math import log10
 
 COLOURS = ["#3b7dd8", "#d9822b", "#3a9a5b", "#b04fbf", "#c23b4b", "#7a7a7a"]
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 760, 340, 64, 56, 56, 16
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 760, 340, 78, 72, 56, 36
 STYLE = ("text{font:12px system-ui,sans-serif;fill:#666}.title{font-size:15px;font-weight:600}"
          "line{stroke:#8884}rect.back{fill:#8881}")
 
@@ -31,7 +31,7 @@ def _y_axis(ticks, y, unit):
         at = y(10**tick)
         label = f"{10**tick:g}" if tick < 0 else f"{10**tick:,}"
         lines += f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/><text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{label}</text>'
-    return lines + f'<text x="6" y="{TOP - 4}">{escape(unit)}</text>'
+    return lines + f'<text x="6" y="{TOP - 14}">{escape(unit)}</text>'
 
 
 def bars(title, unit, groups):

@@ -80,7 +80,7 @@ def plots(results):
         if kind in DATABASES:
             groups = {route: {name: side["cpu_us"]["median"] for name, side in one["sides"].items()}
                       for route, one in peers["routes"].items() if len(one["sides"]) > 2}
-            found[f"cpu-{kind}.svg"] = bars(f"Processor time of a request on {DATABASES[kind]}, the database's left out", "µs", groups)
+            found[f"cpu-{kind}.svg"] = bars(f"Processor time of a request on {DATABASES[kind]}{'' if kind == 'sqlite' else ', without the server of the database'}", "µs", groups)
     old = results.get("peers", {}).get("old")
     if old:
         groups = {route: {name: one["sides"][name]["rate"]["median"] for name in ["madang", "FastAPI"]}

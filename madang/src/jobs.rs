@@ -284,9 +284,12 @@ async fn work(app: &App, lane: &Lane) -> greenlit::Result<usize> {
     }
     let claimed = app.db.outbox().claim(&lane.topics(app), lane.at_a_time, lane.lease).await?;
     let began = Instant::now();
-    for job in &claimed {
-        // One more might outlive the lease: those that are left are claimed again when it has ended.
+    for (at, job) in claimed.iter().enumerate() {
+        // One more might outlive the lease: those that are left are there for whoever has time.
         if began.elapsed() + lane.handler > lane.lease {
+            for left in &claimed[at..] {
+                let _ = app.db.outbox().retry(left, Duration::ZERO, "it stood behind a job that took long").await;
+            }
             break;
         }
         if is_held_up(app, lane).await? {

@@ -27,8 +27,8 @@ use crate::{
     },
     idempotency::{IdempotencyKey, Written},
     openapi::{Message, Problem, Problems, Refused},
-    paging::{PageParams, Pagination, Start, Window},
-    web::cache::Page,
+    paging::{PageParams, Pagination, Window},
+    web::cache::{Key, Page},
 };
 
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -102,7 +102,7 @@ async fn read_feed(State(app): State<App>, path: PathFields, viewer: MaybeActor)
 
 /// List feeds
 ///
-/// Without a token the first page may be a second old where several servers share a database.
+/// Without a token and parameters it may be a second old where several servers share a database.
 #[utoipa::path(
     get, path = "/api/feed/list", tag = "feed", security((), ("bearer" = [])),
     params(PageParams, ("sort_by" = inline(Option<Order>), Query)),
@@ -123,11 +123,11 @@ async fn list_feeds(
     let window = Window::parse(&mut fields, &list);
     let window = fields.finish(window)?;
     let page = async || page(&app, &viewer, order, window, &list).await;
-    if viewer.0.is_some() || window.start != Start::Skip(0) {
+    if viewer.0.is_some() || !ready::is_usual(order, window) {
         return Ok(Json(page().await?).into_response());
     }
     let make = async || Page::json(&page().await?);
-    let page = app.pages.get(ready::feeds(order, window.limit), || app.db.commits(), make).await?;
+    let page = app.pages.get(Key::Feeds, || app.db.commits(), make).await?;
     Ok(page.answer(&headers))
 }
 

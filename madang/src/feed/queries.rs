@@ -195,7 +195,7 @@ pub(super) async fn oldest_of(r: &mut impl Reader, author: UserId, limit: i64) -
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// A page of all feeds, and one feed more if there is a next page.
+/// A page of all feeds, and at least one feed more if there is a next page.
 pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window, viewer: UserId) -> Result<Vec<Feed>> {
     match window.start {
         Start::Skip(skip) => {
@@ -222,12 +222,15 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window, view
     }
 }
 
-/// The statement of a page that begins where its conditions say, with its length in it, of which there are a hundred. PostgreSQL
-/// plans a statement without knowing its arguments once for all, unless it expects to do better by planning it for each run: which
-/// is so if it does not know how few rows are wanted. And one whose runs skipped many rows it plans for many, from then on.
+/// The statement of a page that begins where its conditions say, with a length in it that is enough. PostgreSQL plans a statement
+/// without knowing its arguments once for all, unless it expects to do better by planning it for each run: which is so if it does not
+/// know how few rows are wanted. And one whose runs skipped many rows it plans for many, from then on. There are four lengths, since
+/// each makes a statement that all connections keep.
 fn of_length(sql: &str, window: Window) -> String {
+    const LENGTHS: [i64; 4] = [11, 21, 51, 101];
+    let enough = LENGTHS.into_iter().find(|length| *length >= window.probe()).unwrap_or(window.probe());
     let rest = sql.rfind("limit ?").map_or(sql, |at| &sql[..at]);
-    format!("{rest}limit {}", window.probe())
+    format!("{rest}limit {enough}")
 }
 
 /// A page of one author's feeds, and one feed more if there is a next page.

@@ -14,7 +14,7 @@ use utoipa::Path;
 use super::{api::__path_list_feeds, model::Order};
 use crate::{
     app::App,
-    paging::DEFAULT_LIMIT,
+    paging::{DEFAULT_LIMIT, Start, Window},
     web::{
         cache::Key,
         cookie::SESSION,
@@ -53,13 +53,13 @@ fn list(app: &App, request: &Request) -> Option<Response> {
     if request.headers().contains_key(header::AUTHORIZATION) {
         return None;
     }
-    found(app, feeds(Order::CreateDesc, DEFAULT_LIMIT), request)
+    found(app, Key::Feeds, request)
 }
 
-/// The first page of the list in this order.
-pub(super) fn feeds(order: Order, limit: i64) -> Key {
-    let name = Order::NAMES.iter().find(|(_, named)| *named == order).map_or("", |(name, _)| *name);
-    Key::Feeds(name, limit)
+/// Whether this is the list as it is asked for without a query. Others are read each time: to keep them all would take as much
+/// memory as somebody's longest feeds, a hundred times.
+pub(super) fn is_usual(order: Order, window: Window) -> bool {
+    order == Order::CreateDesc && window == Window { limit: DEFAULT_LIMIT, start: Start::Skip(0) }
 }
 
 fn found(app: &App, key: Key, request: &Request) -> Option<Response> {

@@ -31,21 +31,21 @@ const AGE: Duration = Duration::from_secs(1);
 /// What pages differ by for people who are not logged in.
 pub type Variant = (Lang, Option<Lang>, Theme);
 
-/// What is the same for all of them. There are so few of these that none has to go for another.
+/// What is the same for all of them. There are so few of these, and of a bounded length, that none has to go for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// The home page.
     Home(Variant),
-    /// The first page of the list of feeds in JSON: the name of its order, and its length.
-    Feeds(&'static str, i64),
+    /// The list of feeds in JSON, as it is asked for without a query.
+    Feeds,
 }
 
 /// The pages that were made.
 #[derive(Debug, Default)]
 pub struct PageCache {
     pages: RwLock<HashMap<Key, Made>>,
-    /// Whoever makes a page; others wait for it.
-    making: Mutex<()>,
+    /// Whoever makes a home page, and whoever makes the list; others wait for it.
+    making: [Mutex<()>; 2],
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl PageCache {
             return Ok(page);
         }
         let came = Instant::now();
-        let _turn = self.making.lock().await;
+        let _turn = self.making[usize::from(key == Key::Feeds)].lock().await;
         // A page that was begun since is as good as one that is made now, however many have written in between.
         if let Some(made) = self.made(key).filter(|made| made.at > came) {
             return Ok(made.page);
@@ -113,7 +113,7 @@ impl Page {
     /// 500 if it cannot be written as JSON.
     pub fn json(value: &impl Serialize) -> Result<Page> {
         let text = serde_json::to_vec(value).map_err(Error::internal)?;
-        Ok(Page { body: text.into(), tag: None })
+        Ok(Page { body: text.into_boxed_slice().into(), tag: None })
     }
 
     /// The page, or 304 if the client has it.
