@@ -195,7 +195,7 @@ pub(super) async fn oldest_of(r: &mut impl Reader, author: UserId, limit: i64) -
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// A page of all feeds, and at least one feed more if there is a next page.
+/// A page of all feeds, and one feed more if there is a next page.
 pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window, viewer: UserId) -> Result<Vec<Feed>> {
     match window.start {
         Start::Skip(skip) => {
@@ -205,10 +205,10 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window, view
                 Order::UpdateDesc => BY_UPDATE_DESC,
                 Order::UpdateAsc => BY_UPDATE_ASC,
             };
-            if skip > 0 {
-                return r.fetch(sql, args![viewer, window.probe(), skip]).await;
+            match of_length(sql, window).filter(|_| skip == 0) {
+                Some(sql) => r.fetch(&sql, args![viewer]).await,
+                None => r.fetch(sql, args![viewer, window.probe(), skip]).await,
             }
-            r.fetch(&of_length(sql, window), args![viewer]).await
         }
         Start::After(position) => {
             let sql = match order {
@@ -217,20 +217,24 @@ pub(super) async fn page(r: &mut impl Reader, order: Order, window: Window, view
                 Order::UpdateDesc => AFTER_UPDATE_DESC,
                 Order::UpdateAsc => AFTER_UPDATE_ASC,
             };
-            r.fetch(&of_length(sql, window), args![viewer, position.value, position.value, position.id]).await
+            let mut args = args![viewer, position.value, position.value, position.id];
+            if let Some(sql) = of_length(sql, window) {
+                return r.fetch(&sql, args).await;
+            }
+            args.push(window.probe().into());
+            r.fetch(sql, args).await
         }
     }
 }
 
-/// The statement of a page that begins where its conditions say, with a length in it that is enough. PostgreSQL plans a statement
-/// without knowing its arguments once for all, unless it expects to do better by planning it for each run: which is so if it does not
-/// know how few rows are wanted. And one whose runs skipped many rows it plans for many, from then on. There are four lengths, since
-/// each makes a statement that all connections keep.
-fn of_length(sql: &str, window: Window) -> String {
-    const LENGTHS: [i64; 4] = [11, 21, 51, 101];
-    let enough = LENGTHS.into_iter().find(|length| *length >= window.probe()).unwrap_or(window.probe());
-    let rest = sql.rfind("limit ?").map_or(sql, |at| &sql[..at]);
-    format!("{rest}limit {enough}")
+/// The statement of a page that begins where its conditions say, with its length in it, if that is a usual one. PostgreSQL plans a
+/// statement without knowing its arguments once for all, unless it expects to do better by planning it for each run: which is so if it
+/// does not know how few rows are wanted. And one whose runs skipped many rows it plans for many, from then on. Other lengths are
+/// arguments, since each makes a statement that all connections keep.
+fn of_length(sql: &str, window: Window) -> Option<String> {
+    const USUAL: [i64; 5] = [10, 20, 30, 50, 100];
+    let rest = sql.rfind("limit ?").map(|at| &sql[..at]).filter(|_| USUAL.contains(&window.limit))?;
+    Some(format!("{rest}limit {}", window.probe()))
 }
 
 /// A page of one author's feeds, and one feed more if there is a next page.

@@ -31,8 +31,6 @@ pub struct Admission(Arc<Counts>);
 #[derive(Debug)]
 struct Counts {
     most: usize,
-    /// More than so many are a crowd.
-    crowd: usize,
     /// In work or in line.
     present: AtomicUsize,
     /// Turns to be in work, first come, first served.
@@ -53,7 +51,6 @@ impl Admission {
     pub fn in_turn(most: usize, at_work: usize) -> Admission {
         Admission(Arc::new(Counts {
             most,
-            crowd: at_work / 2,
             present: AtomicUsize::new(0),
             turns: Arc::new(Semaphore::new(at_work)),
             refused: AtomicU64::new(0),
@@ -81,11 +78,9 @@ impl Admission {
             return Err(self.refuse(request));
         }
         request.extensions_mut().insert(Arc::clone(&admitted.0));
-        // In a crowd, all that came with it are counted, or refused, before any of them is worked at: the line before the
-        // processors would be the longest, and the one that nobody sees.
-        if self.0.present.load(Relaxed) > self.0.crowd {
-            tokio::task::yield_now().await;
-        }
+        // All that came with it are counted, or refused, before any of them is worked at: the line before the processors would
+        // be the longest, and the one that nobody sees. Not only in a crowd: a request that never waits would never see one.
+        tokio::task::yield_now().await;
         Ok(inner(request).await)
     }
 

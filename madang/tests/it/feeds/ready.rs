@@ -16,6 +16,8 @@ const LIST: &str = "/api/feed/list";
 fn headers(answer: &Answer) -> HeaderMap {
     let mut headers = answer.headers.clone();
     assert_eq!(headers.remove("x-request-id").unwrap().len(), 32);
+    // The router counts the bytes of what it answers; of what is ready hyper does.
+    headers.remove("content-length");
     headers
 }
 
