@@ -6,6 +6,7 @@
 mod peer;
 
 mod mariadb;
+#[path = "../../../greenlit/src/drivers/pool.rs"]
 mod pool;
 mod postgres;
 mod sqlite;
