@@ -1,13 +1,15 @@
 //! The routes of the board in sqlx: its pools as they are by default, the board's statements, rows by `FromRow`.
 
-#[path = "../../board/peer/mod.rs"]
+#[path = "../../../board/peer/mod.rs"]
 mod peer;
+mod row;
 
 use std::{str::FromStr, time::Duration};
 
-use peer::{CONNECTIONS, Comment, Data, Failure, Feed, Result, Start, Time, User, sql};
+use peer::{CONNECTIONS, Comment, Data, Failure, Feed, Result, Start, User, sql};
+use row::{CommentRow, FeedRow, ImageRow, ReadRow, TotalRow, UserRow, add, join};
 use sqlx::{
-    AssertSqlSafe, Database, FromRow, MySql, Pool, Postgres, Row, SqlSafeStr, SqlStr, Sqlite,
+    AssertSqlSafe, Database, MySql, Pool, Postgres, Row, SqlSafeStr, SqlStr, Sqlite,
     pool::PoolOptions,
     query::{Query, QueryAs},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -196,132 +198,6 @@ impl Statements {
             delete_like: D::own(sql::DELETE_LIKE),
             count_likes: D::own(sql::COUNT_LIKES),
         }
-    }
-}
-
-#[derive(FromRow)]
-struct UserRow {
-    id: i64,
-    email: String,
-    nickname: String,
-    token_epoch: i64,
-}
-
-#[derive(FromRow)]
-struct FeedRow {
-    id: i64,
-    title: String,
-    content: String,
-    author_id: i64,
-    author_email: String,
-    author_nickname: String,
-    create_dt: i64,
-    update_dt: i64,
-    like_count: i64,
-    comment_count: i64,
-    liked: bool,
-}
-
-/// Of nulls if a join found no image.
-#[derive(FromRow)]
-struct ImageRow {
-    feed_id: Option<i64>,
-    image_key: Option<String>,
-    extension: Option<String>,
-    width: Option<i64>,
-    height: Option<i64>,
-    thumb_width: Option<i64>,
-}
-
-#[derive(FromRow)]
-struct ReadRow {
-    #[sqlx(flatten)]
-    feed: FeedRow,
-    #[sqlx(flatten)]
-    image: ImageRow,
-}
-
-#[derive(FromRow)]
-struct TotalRow {
-    total: i64,
-    #[sqlx(flatten)]
-    image: ImageRow,
-}
-
-#[derive(FromRow)]
-struct CommentRow {
-    id: i64,
-    feed_id: i64,
-    content: String,
-    author_id: i64,
-    author_email: String,
-    author_nickname: String,
-    create_dt: i64,
-    update_dt: i64,
-    like_count: i64,
-    liked: bool,
-}
-
-impl From<UserRow> for User {
-    fn from(UserRow { id, email, nickname, token_epoch }: UserRow) -> User {
-        User { id, email, nickname, epoch: token_epoch }
-    }
-}
-
-/// Without its images, for somebody who does not see the author's address.
-impl From<FeedRow> for Feed {
-    fn from(row: FeedRow) -> Feed {
-        let _unseen = row.author_email;
-        Feed {
-            title: row.title,
-            content: row.content,
-            image_urls: Vec::new(),
-            id: row.id,
-            author_email: None,
-            author_nickname: row.author_nickname,
-            create_dt: Time(row.create_dt),
-            update_dt: Time(row.update_dt),
-            author_id: row.author_id,
-            like_count: row.like_count,
-            comment_count: row.comment_count,
-            liked: row.liked,
-            images: Vec::new(),
-        }
-    }
-}
-
-/// For somebody who does not see the author's address.
-impl From<CommentRow> for Comment {
-    fn from(row: CommentRow) -> Comment {
-        let _unseen = row.author_email;
-        Comment {
-            content: row.content,
-            feed_id: row.feed_id,
-            id: row.id,
-            author_email: None,
-            author_nickname: row.author_nickname,
-            create_dt: Time(row.create_dt),
-            update_dt: Time(row.update_dt),
-            author_id: row.author_id,
-            like_count: row.like_count,
-            liked: row.liked,
-        }
-    }
-}
-
-/// Gives feeds their images.
-fn join(feeds: &mut [Feed], images: impl IntoIterator<Item = ImageRow>) {
-    for image in images {
-        if let Some(feed) = feeds.iter_mut().find(|feed| Some(feed.id) == image.feed_id) {
-            add(feed, image);
-        }
-    }
-}
-
-fn add(feed: &mut Feed, image: ImageRow) {
-    let ImageRow { image_key, extension, width, height, thumb_width, .. } = image;
-    if let (Some(key), Some(extension), Some(width), Some(height)) = (image_key, extension, width, height) {
-        feed.add(&key, &extension, width, height, thumb_width);
     }
 }
 
